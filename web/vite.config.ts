@@ -1,0 +1,24 @@
+import { readdirSync } from "node:fs";
+import { resolve } from "node:path";
+
+import { defineConfig } from "vitest/config";
+
+const entries = resolve(import.meta.dirname, "src/entries");
+
+/** One entry a page: src/entries/room.ts becomes the script that the room's template names. */
+export default defineConfig({
+  base: "/static/",
+  build: {
+    outDir: "dist",
+    manifest: true,
+    target: ["es2021", "chrome109", "firefox115", "safari16.4"],
+    assetsInlineLimit: 0,
+    rollupOptions: {
+      input: Object.fromEntries(
+        readdirSync(entries).map((file) => [file.replace(/\.ts$/, ""), resolve(entries, file)]),
+      ),
+    },
+  },
+  worker: { format: "es" },
+  test: { environment: "happy-dom", include: ["src/**/*.test.ts"] },
+});
