@@ -13,7 +13,7 @@ export default defineConfig({
     manifest: true,
     target: ["es2021", "chrome109", "firefox115", "safari16.4"],
     assetsInlineLimit: 0,
-    rollupOptions: {
+    rolldownOptions: {
       input: Object.fromEntries(
         readdirSync(entries).map((file) => [file.replace(/\.ts$/, ""), resolve(entries, file)]),
       ),
