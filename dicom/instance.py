@@ -1,0 +1,90 @@
+"""What is known of one received instance, or why it is refused. `parsing.py` finds it out, in the sandbox.
+
+Only plain types here: the parent process reads these and never opens the bytes themselves.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from typing import Final
+
+from dicom.uid import InstanceUID, SeriesUID, StudyUID
+
+# Every reason an instance, an archive or an upload can be refused for: a stable code, and what to tell the
+# person, who is to know what to do next. Nothing of the file itself is repeated: it may be health data.
+REASONS: Final[dict[str, str]] = {
+    "not-dicom": "Tệp này không phải ảnh DICOM. Hãy chọn đúng tệp xuất từ máy chụp hoặc PACS.",
+    "truncated": "Ảnh DICOM bị cắt cụt, thiếu dữ liệu. Hãy xuất lại từ máy chụp rồi gửi lại.",
+    "malformed": "Ảnh DICOM bị hỏng, không đọc được. Hãy xuất lại từ máy chụp rồi gửi lại.",
+    "bad-identifiers": "Ảnh DICOM thiếu hoặc sai mã định danh. Hãy xuất lại từ máy chụp rồi gửi lại.",
+    "wrong-pixels": "Dữ liệu điểm ảnh không khớp với thông tin trong tệp. Hãy xuất lại từ máy chụp.",
+    "too-many-pixels": "Ảnh lớn quá mức hệ thống nhận. Hãy xuất ảnh nhỏ hơn hoặc liên hệ quản trị.",
+    "too-costly": "Tệp đòi quá nhiều bộ nhớ hoặc thời gian để đọc nên bị từ chối. Hãy xuất lại từ máy chụp.",
+    "too-large": "Tệp lớn hơn mức hệ thống nhận. Hãy chia nhỏ rồi gửi lại.",
+    "empty": "Tệp rỗng. Hãy chọn lại tệp rồi gửi lại.",
+    "bad-archive": "Tệp zip bị hỏng hoặc có mật khẩu. Hãy nén lại không đặt mật khẩu rồi gửi lại.",
+    "unsafe-name": "Tệp zip chứa tên tệp không an toàn nên bị từ chối. Hãy nén lại thư mục ảnh rồi gửi lại.",
+    "too-many-entries": "Tệp zip chứa quá nhiều tệp. Hãy chia thành nhiều tệp zip nhỏ hơn rồi gửi lại.",
+    "nested-archive": "Tệp zip chứa tệp nén khác bên trong. Hãy giải nén tệp bên trong rồi gửi lại.",
+    "instance-differs": "Ảnh này đã có trong hệ thống với nội dung khác; hệ thống giữ bản nhận đầu tiên.",
+    "checksum": "Dữ liệu nhận được không khớp mã kiểm tra. Hãy gửi lại tệp.",
+    "unavailable": "Hệ thống chưa kiểm tra được tệp. Hãy gửi lại sau ít phút.",
+}
+
+
+class BadInstance(Exception):
+    """Received bytes that are not kept: a code of REASONS and the sentence for the person who sent them."""
+
+    def __init__(self, code: str, sentence: str | None = None) -> None:
+        super().__init__(code)
+        self.code = code
+        self.sentence = sentence or REASONS[code]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One instance as the index keeps it. Text is decoded and stripped; absent is "" for text, else None."""
+
+    study_uid: StudyUID
+    series_uid: SeriesUID
+    sop_uid: InstanceUID
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    patient_id: str
+    patient_name: str  # all component groups, as in the file: "Nguyen^Van A=阮文甲"
+    patient_birth_date: str  # DA text
+    patient_sex: str
+    study_date: str  # DA text
+    study_time: str  # TM text
+    accession_number: str
+    study_description: str
+    modality: str
+    series_number: int | None
+    series_description: str
+    body_part: str
+    number: int | None
+    frames: int  # 0 where there are no pixels, else at least 1
+    rows: int | None
+    columns: int | None
+    photometric: str
+    bits_allocated: int | None
+    samples: int | None
+    pixel_offset: int | None  # byte offset of the value of native Pixel Data in the file
+    frame_bytes: int | None  # length of one native frame
+    header: bytes  # gzipped DICOM JSON (PS3.18 F) of the data set without bulk values
+
+    @property
+    def patient_name_key(self) -> str:
+        return name_key(self.patient_name)
+
+
+def name_key(name: str) -> str:
+    """Fold a name for search: no marks, đ as d, lower case, ^ and = and blanks as one blank.
+
+    >>> name_key("NGUYỄN^Văn  Đức")
+    'nguyen van duc'
+    """
+    letters = unicodedata.normalize("NFKD", name.lower().replace("đ", "d"))
+    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return " ".join(plain.replace("^", " ").replace("=", " ").split())
