@@ -1,0 +1,38 @@
+"""Keys for each purpose, derived from the one root secret (RFC 5869), and opaque random words."""
+
+import hashlib
+import hmac
+import secrets
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no i, l, o, 0, 1: read aloud over a phone
+
+
+def derive(root: bytes, purpose: str) -> bytes:
+    """32 bytes for one purpose only: what one key opens, another does not."""
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose.encode()).derive(root)
+
+
+def opaque(length: int = 12) -> str:
+    """A public name that says nothing: 12 characters are 59 bits."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(length))
+
+
+def token() -> str:
+    """256 random bits for a cookie, ticket, link or API token."""
+    return secrets.token_urlsafe(32)
+
+
+def hashed(secret: str) -> str:
+    """What the database keeps of a token: enough to find it, useless to present it."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def mac(key: bytes, *parts: str) -> str:
+    return hmac.new(key, "\x1f".join(parts).encode(), hashlib.sha256).hexdigest()
+
+
+def same(left: str, right: str) -> bool:
+    return hmac.compare_digest(left.encode(), right.encode())

@@ -1,0 +1,231 @@
+"""Pages: one typed context a template (Jinja, autoescape), one catalogue, hashed scripts and styles."""
+
+import contextvars
+import datetime as dt
+import functools
+import gettext as gettext_module
+import io
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar, Final
+from zoneinfo import ZoneInfo
+
+import jinja2
+from aiohttp import web
+from markupsafe import Markup
+
+from server.platform.db import now
+from server.platform.http import CSP, PRINCIPAL, SETTINGS, Problem, csrf_token
+from server.platform.policy import Principal
+
+WEB = Path(__file__).parents[2] / "web"
+HERE: Final = ZoneInfo("Asia/Ho_Chi_Minh")
+LANGUAGES: Final = ("vi", "en")
+THEMES: Final = ("auto", "light", "dark")
+
+LANGUAGE: contextvars.ContextVar[str] = contextvars.ContextVar("language", default="vi")
+
+
+@dataclass(frozen=True)
+class NavItem:
+    href: str
+    text: str
+    is_current: bool
+
+
+@dataclass(frozen=True)
+class Shell:
+    """What stands round every page."""
+
+    person: str  # "BSCKII. Lê Thị Hoa"; empty when nobody is signed in
+    hospital: str
+    roles: tuple[str, ...]
+    nav: tuple[NavItem, ...]
+    csrf: str
+    language: str
+    theme: str
+    is_demo: bool
+    path: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page's context: its fields are all that its template may use, besides `shell`."""
+
+    template: ClassVar[str]
+
+
+@dataclass(frozen=True)
+class ProblemPage(Page):
+    template: ClassVar[str] = "problem.html"
+    status: int
+    code: str
+    sentence: str
+    reference: str
+
+
+Navigation = Callable[[Principal, str], tuple[NavItem, ...]]
+NAVIGATION: Final = web.AppKey[Navigation]("navigation")
+TEMPLATES: Final = web.AppKey("templates", jinja2.Environment)
+
+
+def render(request: web.Request, page: Page, *, status: int = 200) -> web.Response:
+    LANGUAGE.set(language(request))
+    context = {field.name: getattr(page, field.name) for field in fields(page)}
+    template = request.app[TEMPLATES].get_template(page.template)
+    text = template.render(shell=shell(request), **context)
+    return web.Response(text=text, status=status, content_type="text/html")
+
+
+def show_problem(request: web.Request, problem: Problem) -> web.Response:
+    """An error page that says what happened and where to go."""
+    translate = gettext(request)
+    page = ProblemPage(problem.status, problem.code, translate(problem.sentence), problem.reference)
+    return render(request, page, status=problem.status)
+
+
+def shell(request: web.Request) -> Shell:
+    who = request[PRINCIPAL]
+    return Shell(
+        person=full_name(who.title, who.name) if who else "",
+        hospital=who.hospital if who else "",
+        roles=tuple(sorted(role.value for role in who.roles)) if who else (),
+        nav=request.app[NAVIGATION](who, request.path) if who else (),
+        csrf=csrf_token(request, who) if who else "",
+        language=language(request),
+        theme=theme(request),
+        is_demo=request.app[SETTINGS].demo,
+        path=request.path,
+    )
+
+
+def full_name(title: str, name: str) -> str:
+    return f"{title} {name}".strip()
+
+
+def language(request: web.Request) -> str:
+    chosen = request.cookies.get("language", "vi")
+    return chosen if chosen in LANGUAGES else "vi"
+
+
+def theme(request: web.Request) -> str:
+    chosen = request.cookies.get("theme", "auto")
+    return chosen if chosen in THEMES else "auto"
+
+
+def gettext(request: web.Request) -> Callable[[str], str]:
+    return catalogue(language(request)).gettext
+
+
+@functools.cache
+def catalogue(language: str) -> gettext_module.NullTranslations:
+    """The catalogue of a language; Vietnamese is the source and needs none."""
+    path = WEB / "locale" / language / "LC_MESSAGES" / "messages.po"
+    if language == "vi" or not path.exists():
+        return gettext_module.NullTranslations()
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import read_po
+
+    compiled = io.BytesIO()
+    write_mo(compiled, read_po(io.BytesIO(path.read_bytes()), locale=language))
+    compiled.seek(0)
+    return gettext_module.GNUTranslations(compiled)
+
+
+def translate(text: str) -> str:
+    """In the language of the page being made."""
+    return catalogue(LANGUAGE.get()).gettext(text) if text else ""
+
+
+def translate_many(one: str, many: str, count: int) -> str:
+    return catalogue(LANGUAGE.get()).ngettext(one, many, count)
+
+
+def environment() -> jinja2.Environment:
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(WEB / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+    )
+    made.install_gettext_callables(translate, translate_many, newstyle=True)  # type: ignore[attr-defined]
+    made.globals.update(entry=entry, now=now)
+    made.filters.update(when=when, clock=clock, date_vn=date_vn, stamp=stamp, for_script=for_script, iso=iso)
+    return made
+
+
+@functools.cache
+def manifest() -> Mapping[str, Any]:
+    """Vite's list of what it built."""
+    found: Mapping[str, Any] = json.loads((WEB / "dist" / ".vite" / "manifest.json").read_text())
+    return found
+
+
+@functools.cache
+def entry(name: str) -> Markup:
+    """The style and script tags of src/entries/NAME.ts, with those of the chunks it imports."""
+    chunks = manifest()
+    first = f"src/entries/{name}.ts"
+    seen: list[str] = []
+
+    def walk(key: str) -> None:
+        if key not in seen:
+            seen.append(key)
+            for imported in chunks[key].get("imports", ()):
+                walk(imported)
+
+    walk(first)
+    styles = [style for key in reversed(seen) for style in chunks[key].get("css", ())]
+    tags = [Markup('<link rel="stylesheet" href="/static/{}">').format(style) for style in dict.fromkeys(styles)]
+    tags += [Markup('<link rel="modulepreload" href="/static/{}">').format(chunks[key]["file"]) for key in seen[1:]]
+    tags.append(Markup('<script type="module" src="/static/{}"></script>').format(chunks[first]["file"]))
+    return Markup("\n").join(tags)
+
+
+def for_script(value: Any) -> Markup:
+    """JSON that may stand inside a <script type="application/json"> element."""
+    text = json.dumps(value, ensure_ascii=False)
+    for letter in "<>&\u2028\u2029":
+        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    return Markup(text)  # noqa: S704  # every letter that could end the element is escaped above
+
+
+def local(at: dt.datetime) -> dt.datetime:
+    return at.astimezone(HERE)
+
+
+def when(at: dt.datetime | None) -> str:
+    """An instant as people say it: "hôm nay 14:30", "mai 08:00", "14:30 21/11/2026"."""
+    if at is None:
+        return ""
+    there = local(at)
+    days = (there.date() - local(now()).date()).days
+    names = {0: translate("hôm nay"), 1: translate("mai"), -1: translate("hôm qua")}
+    if days in names:
+        return f"{names[days]} {there:%H:%M}"
+    return stamp(at)
+
+
+def stamp(at: dt.datetime | None) -> str:
+    return f"{local(at):%H:%M %d/%m/%Y}" if at else ""
+
+
+def clock(at: dt.datetime | None) -> str:
+    return f"{local(at):%H:%M}" if at else ""
+
+
+def iso(at: dt.datetime | None) -> str:
+    return at.astimezone(dt.UTC).isoformat(timespec="seconds") if at else ""
+
+
+def date_vn(on: dt.date | dt.datetime | None) -> str:
+    if isinstance(on, dt.datetime):
+        on = local(on).date()
+    return f"{on:%d/%m/%Y}" if on else ""
+
+
+__all__ = ["CSP", "HERE", "LANGUAGES", "NAVIGATION", "TEMPLATES", "Page", "Shell", "render", "show_problem"]
