@@ -1,4 +1,4 @@
-"""Diagnosis codes: ICD-10 (WHO 2019) found by Vietnamese words, by code, or by what the hospital chose before."""
+"""Diagnosis codes of ICD-10 (WHO 2019), found by Vietnamese words, by code, or among earlier choices."""
 
 import re
 import unicodedata
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
 from importlib import resources
-from typing import Final
+from typing import Final, Self
 
 from server.people.names import fold
 from server.platform.errors import Refusal, later
@@ -45,18 +45,29 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class _Entry:
-    """One thing that can be found; `keys` are the folded name and its folded other words."""
+    """One thing that can be found: `keys` are its name and the other words for it, as `_key` folds them."""
 
     suggestion: Suggestion
     keys: tuple[str, ...]
+    words: str
     uses: int = 0
+
+    @classmethod
+    def of(cls, suggestion: Suggestion, others: Iterable[str] = (), uses: int = 0) -> Self:
+        keys = tuple(_key(text) for text in (suggestion.text, *others))
+        return cls(suggestion, keys, " " + " | ".join(keys), uses)
+
+
+def _key(text: str) -> str:
+    """Folded words without punctuation: "[Takayasu]" becomes "takayasu"."""
+    return " ".join(re.findall(r"\w+", fold(text)))
 
 
 _CODE: Final = re.compile(r"([A-Z][0-9]{2})\.?([0-9]{0,2})")
 
 
 def normalise(text: str) -> str:
-    """Write a code as the classification does: "j189" and "J18.9†" become "J18.9". Raises UnknownDiagnosisCode."""
+    """Write "j189" and "J18.9†" as the classification does: "J18.9". Raises UnknownDiagnosisCode."""
     match = _CODE.fullmatch(re.sub(r"[\s†*+]", "", text).upper())
     if not match:
         raise UnknownDiagnosisCode
@@ -78,70 +89,67 @@ def title(code: str) -> str:
 
 
 def load() -> None:
-    """Read the classification (0.3 s, once); call it in a thread before the first search."""
+    """Read the classification (0.4 s, once); call it in a thread before the first search."""
     _common()
     _classification()
 
 
 def search(text: str, earlier: Sequence[tuple[str, str, int]], limit: int) -> list[Suggestion]:
     """Suggest at most `limit` diagnoses, the best first; `earlier` are (code, text, uses) of the hospital."""
-    typed = " ".join(unicodedata.normalize("NFC", text[:QUERY_LENGTH]).casefold().split())
-    query = fold(typed)
-    if not query:
+    query = _Query(text)
+    if not query.key:
         return []
     near = [*_earlier(earlier), *_common()]
-    found = _first_of_each(_ranked(near, query, typed))[:limit]
+    found = _first_of_each(_ranked(near, query))[:limit]
     if len(found) < limit:
         known = {suggestion.code for suggestion in found}
-        more = (
-            entry for entry in _ranked(_classification(), query, typed) if entry.suggestion.code not in known
-        )
+        more = (entry for entry in _ranked(_classification(), query) if entry.suggestion.code not in known)
         found += _first_of_each(more)[: limit - len(found)]
     return found
 
 
-def _ranked(entries: Iterable[_Entry], query: str, typed: str) -> list[_Entry]:
-    """Sort what matches: marks as typed before other marks, then the closer match, the nearer source, more uses."""
-    has_marks = query != typed
+def _ranked(entries: Iterable[_Entry], query: "_Query") -> list[_Entry]:
+    """Sort what matches: first marks as typed, then closer match, nearer source, more uses, shorter name."""
     rows: list[tuple[tuple[bool, int, int, int, int, str], _Entry]] = []
     for entry in entries:
-        closeness = _closeness(entry, query)
+        closeness = query.closeness(entry)
         if closeness is not None:
             found = entry.suggestion
-            other_marks = has_marks and not _same_marks(found.text, typed)
-            rank = (other_marks, closeness, found.source, -entry.uses, len(found.text), found.code)
-            rows.append((rank, entry))
+            rank = (query.differs_in_marks(found.text), closeness, found.source, -entry.uses, len(found.text))
+            rows.append(((*rank, found.code), entry))
     return [entry for _, entry in sorted(rows, key=lambda row: row[0])]
 
 
-def _closeness(entry: _Entry, query: str) -> int | None:
-    """0 the code itself, 1 the name, 2 begins so, 3 another word for it, 4 has the phrase, 5 has the words."""
-    code = entry.suggestion.code.lower()
-    bare = query.replace(" ", "")
-    if bare in (code, code.replace(".", "")):
-        return 0
-    if _CODE_BEGUN.fullmatch(bare):
-        return 2 if code.replace(".", "").startswith(bare.replace(".", "")) else None
-    name, *others = entry.keys
-    if name == query:
-        return 1
-    if name.startswith(query):
-        return 2
-    if any(other.startswith(query) for other in others):
-        return 3
-    if any(f" {query}" in f" {key}" for key in entry.keys):
-        return 4
-    words = query.split()[:WORDS]
-    whole = " " + " ".join(entry.keys)
-    return 5 if all(f" {word}" in whole for word in words) else None
+class _Query:
+    """What was typed, cut into what is compared."""
 
+    def __init__(self, text: str) -> None:
+        typed = " ".join(unicodedata.normalize("NFC", text[:QUERY_LENGTH]).casefold().split())
+        self.key = _key(typed)
+        self._words = [f" {word}" for word in self.key.split()[:WORDS]]
+        self._typed_words = [f" {word}" for word in typed.split()[:WORDS]] if typed != fold(typed) else []
+        code = self.key.replace(" ", "").upper()
+        self._code = code if re.fullmatch(r"[A-Z][0-9]{1,4}", code) else ""
 
-_CODE_BEGUN: Final = re.compile(r"[a-z][0-9]{1,2}(\.?[0-9]{0,2})")
+    def differs_in_marks(self, text: str) -> bool:
+        """Whether marks were typed and `text` has others."""
+        own = f" {unicodedata.normalize('NFC', text).casefold()}"
+        return not all(word in own for word in self._typed_words)
 
-
-def _same_marks(text: str, typed: str) -> bool:
-    own = f" {unicodedata.normalize('NFC', text).casefold()}"
-    return all(f" {word}" in own for word in typed.split()[:WORDS])
+    def closeness(self, entry: _Entry) -> int | None:
+        """0 the code, 1 a name or other word, 2 the name begins so, 3 another word, 4 in it, 5 its words."""
+        if self._code:
+            code = entry.suggestion.code.replace(".", "")
+            return (0 if code == self._code else 2) if code.startswith(self._code) else None
+        if not all(word in entry.words for word in self._words):
+            return None
+        tests = (
+            self.key in entry.keys,
+            entry.keys[0].startswith(self.key),
+            any(key.startswith(self.key) for key in entry.keys),
+            f" {self.key}" in entry.words,
+        )
+        return next((closeness for closeness, holds in enumerate(tests, 1) if holds), 5)
 
 
 def _first_of_each(entries: Iterable[_Entry]) -> list[Suggestion]:
@@ -154,7 +162,7 @@ def _first_of_each(entries: Iterable[_Entry]) -> list[Suggestion]:
 
 def _earlier(rows: Sequence[tuple[str, str, int]]) -> Iterator[_Entry]:
     for code, text, uses in rows:
-        yield _Entry(Suggestion(code, text, Source.EARLIER), (fold(text),), uses)
+        yield _Entry.of(Suggestion(code, text, Source.EARLIER), uses=uses)
 
 
 @cache
@@ -165,8 +173,7 @@ def _common() -> tuple[_Entry, ...]:
 
 def _common_entry(line: str) -> _Entry:
     code, name, *others = line.split("\t")
-    words = others[0].split("|") if others else []
-    return _Entry(Suggestion(code, name, Source.COMMON), tuple(fold(key) for key in (name, *words)))
+    return _Entry.of(Suggestion(code, name, Source.COMMON), others[0].split("|") if others else ())
 
 
 @cache
@@ -182,7 +189,5 @@ def _titles() -> dict[str, str]:
 
 @cache
 def _classification() -> tuple[_Entry, ...]:
-    return tuple(
-        _Entry(Suggestion(code, name, Source.CLASSIFICATION), (fold(name),))
-        for code, name in _titles().items()
-    )
+    rows = _titles().items()
+    return tuple(_Entry.of(Suggestion(code, name, Source.CLASSIFICATION)) for code, name in rows)
