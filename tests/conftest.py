@@ -91,6 +91,7 @@ class Templates:
 
         cluster: PostgreSQL = asked(lambda: self._services.postgresql)
         if not self._has_postgresql:
+            await cluster.do("DROP DATABASE IF EXISTS template WITH (FORCE)")  # of a migration that failed
             await cluster.do("CREATE DATABASE template")
             await migrate(cluster.url("template"))
             self._has_postgresql = True

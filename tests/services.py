@@ -59,12 +59,20 @@ def is_open(port: int) -> bool:
     return False
 
 
-def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + START_S
-    while not is_open(port):
-        if process.poll() is not None or time.monotonic() > until:
-            raise NotStarted(f"{process.args!r}: {log.read_text(errors='replace')[-2000:]}")
+def until(is_so: Callable[[], bool], complaint: str) -> None:
+    """Wait, but not for ever. Raises NotStarted."""
+    latest = time.monotonic() + START_S
+    while not is_so():
+        if time.monotonic() > latest:
+            raise NotStarted(complaint)
         time.sleep(0.01)
+
+
+def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait for a server to answer, or to end. Raises NotStarted with the last that it said."""
+    until(lambda: is_open(port) or process.poll() is not None, f"{process.args!r} is silent")
+    if process.poll() is not None:
+        raise NotStarted(f"{process.args!r}: {log.read_text(errors='replace')[-2000:]}")
 
 
 def end(process: subprocess.Popen[bytes], first: signal.Signals) -> None:
@@ -189,6 +197,9 @@ def postgresql(folder: Path) -> Iterator[PostgreSQL]:
 
     # SIGQUIT is PostgreSQL's immediate shutdown: it leaves no shared memory behind, as SIGKILL would.
     with started(Server(command, folder, user=user), signal.SIGQUIT) as (port,):
+        # The port opens before the cluster takes anyone.
+        ready = [str(Path(server).with_name("pg_isready")), "-q", "-h", HOST, "-p", str(port)]
+        until(lambda: subprocess.run(ready, check=False).returncode == 0, "PostgreSQL takes nobody")
         yield PostgreSQL(port)
 
 
