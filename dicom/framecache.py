@@ -22,9 +22,10 @@ from dicom.pyramid import EncodedFrame
 from dicom.sandbox import Sandbox
 from dicom.store import BlobStore
 
-_MAGIC = b"HCFRAME1"  # the last letter counts versions: another one, and every file is made anew
+_MAGIC = b"HCFRAME1"  # the last digit is FrameCache.VERSION: another one, and every file is made anew
 _END = struct.Struct(f">I{len(_MAGIC)}s")
 _BATCH = 32  # frames asked of the sandbox at once: a batch ends well within its time limit
+_SUFFIXES = (".frames", ".jpg")
 _OPEN_FILES = 256
 _REMEMBERED_REFUSALS = 1024
 
@@ -84,6 +85,8 @@ class FrameCache:
     Several processes may share the folder: files appear whole, whoever made them.
     """
 
+    VERSION = 1
+
     def __init__(
         self,
         folder: Path,
@@ -132,6 +135,20 @@ class FrameCache:
             task.add_done_callback(lambda done: self._forget_task(blob, done))
         return await asyncio.shield(task)  # whoever leaves does not stop it for the others
 
+    async def thumbnail(self, blob: str) -> bytes:
+        """The middle frame as a small JPEG, kept beside the frames. Raises BadInstance."""
+        if (refused := self._refused.get(blob)) is not None:
+            raise BadInstance(refused.code, refused.sentence)
+        path = self._path(blob).with_suffix(".jpg")
+        try:
+            return await asyncio.to_thread(path.read_bytes)
+        except FileNotFoundError:
+            pass
+        async with self._building:
+            jpeg: bytes = await self._sandbox.run("thumbnail", path=self._store.path(blob), number=0)
+        await asyncio.to_thread(_write_whole, path, jpeg)
+        return jpeg
+
     async def close(self) -> None:
         """Stop what is being made."""
         tasks = list(self._tasks.values())
@@ -143,7 +160,8 @@ class FrameCache:
         """Drop what was derived from a blob; nothing there is no error."""
         self._files.pop(blob, None)
         self._refused.pop(blob, None)
-        self._path(blob).unlink(missing_ok=True)
+        for suffix in _SUFFIXES:
+            self._path(blob).with_suffix(suffix).unlink(missing_ok=True)
 
     async def _build(self, blob: str) -> FrameFile:
         source, path = self._store.path(blob), self._path(blob)
@@ -183,10 +201,8 @@ class FrameCache:
         file.write(table + _END.pack(len(table), _MAGIC))
 
     async def _encode(self, source: Path, first: int) -> list[EncodedFrame]:
-        encoded: list[EncodedFrame] = await self._sandbox.run(
-            "encode_frames", path=source, first=first, count=_BATCH
-        )
-        return encoded
+        found = await self._sandbox.run("encode_frames", path=source, first=first, count=_BATCH)
+        return [EncodedFrame(**{**frame, "cuts": tuple(frame["cuts"])}) for frame in found]
 
     async def _make_room(self, added: int) -> None:
         if self._bytes is None:
@@ -199,7 +215,9 @@ class FrameCache:
     def _trim(self) -> int:
         """Delete the files that were not opened for longest down to nine tenths; give what is left."""
         found = []
-        for path in self._folder.rglob("*.frames"):
+        for path in self._folder.rglob("*"):
+            if path.suffix not in _SUFFIXES:
+                continue
             try:
                 status = path.stat()
             except FileNotFoundError:
@@ -228,6 +246,13 @@ class FrameCache:
     def _path(self, blob: str) -> Path:
         # The store knows what a key looks like; the same name, other suffix.
         return self._folder / self._store.path(blob).relative_to(self._store.root).with_suffix(".frames")
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = path.with_name(secrets.token_hex(16))
+    temporary.write_bytes(data)
+    temporary.replace(path)
 
 
 def _row(frame: EncodedFrame, offset: int) -> dict[str, object]:

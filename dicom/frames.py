@@ -21,7 +21,7 @@ from pydicom import dcmread, uid
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, get_frame
-from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.decoders.base import Decoder, get_decoder
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
 from pydicom.pixels.utils import as_pixel_options
 
@@ -105,14 +105,23 @@ def browser_jpeg(image: Image, number: int) -> bytes | None:
     return encoded if is_rgb == header.is_rgb_to_browsers else None
 
 
+def voi_lut(path: Path) -> bytes:
+    """The data of the first VOI LUT (PS3.3 C.11.2.1.1) as words in little endian; the index leaves it out."""
+    with opened(path) as image:
+        data = image.ds.VOILUTSequence[0].LUTData
+        if isinstance(data, bytes):
+            words = np.frombuffer(data, dtype="<u2" if image.syntax.is_little_endian else ">u2")
+        else:
+            words = np.asarray(data)
+        return words.astype("<u2").tobytes()
+
+
 def _image(path: Path, file: BinaryIO) -> Image:
     ds = dcmread(path, force=True, defer_size=_DEFERRED_BYTES)
     syntax = _syntax(ds)
     if "PixelData" not in ds:
-        raise BadInstance(
-            "no-pixels" if "FloatPixelData" not in ds else "unsupported-pixels",
-            "Tệp này không có ảnh để hiển thị (ví dụ là báo cáo). Hãy mở bằng phần mềm của máy chụp.",
-        )
+        has_reals = "FloatPixelData" in ds or "DoubleFloatPixelData" in ds
+        raise BadInstance("unsupported-pixels" if has_reals else "no-pixels")
     element = ds.get_item("PixelData")
     if syntax.is_deflated:
         # Offsets count in the inflated bytes here: read it whole, without deferring.
@@ -176,12 +185,17 @@ def _decode(image: Image, index: int) -> tuple[Pixels, str]:
             _checked(image, encoded)
         options.pop("extended_offsets", None)
         options["number_of_frames"] = 1
-        decoder = get_decoder(image.syntax)
-        pixels, facts = decoder.as_array(
-            encapsulate([encoded], has_bot=False), index=0, decoding_plugin="pylibjpeg", **options
-        )
+        alone = encapsulate([encoded], has_bot=False)
+        pixels, facts = _decoder(image).as_array(alone, index=0, decoding_plugin="pylibjpeg", **options)
         return pixels, str(facts["photometric_interpretation"])
     return _native(image, index, options)
+
+
+def _decoder(image: Image) -> Decoder:
+    try:
+        return get_decoder(image.syntax)
+    except NotImplementedError as error:
+        raise BadInstance("unsupported-pixels") from error
 
 
 def _native(image: Image, index: int, options: dict[str, Any]) -> tuple[Pixels, str]:
@@ -191,7 +205,7 @@ def _native(image: Image, index: int, options: dict[str, Any]) -> tuple[Pixels, 
     if is_shifted:  # PS3.5 8.1.1 as it was before 2011: values may lie higher up, overlays beneath them
         options["bits_stored"] = allocated
     start = image.pixels.tell()
-    pixels, facts = get_decoder(image.syntax).as_array(image.pixels, index=index, **options)
+    pixels, facts = _decoder(image).as_array(image.pixels, index=index, **options)
     image.pixels.seek(start)
     if is_shifted:
         pixels = (pixels << above) >> (allocated - stored)
@@ -217,8 +231,6 @@ def _at_most_16_bits(pixels: Pixels) -> Pixels:
     is_signed = pixels.dtype.kind == "i"
     plain = np.dtype(np.int16 if is_signed else np.uint16)
     if pixels.dtype.kind not in "iu" or low < np.iinfo(plain).min or high > np.iinfo(plain).max:
-        raise BadInstance(
-            "unsupported-pixels", "Ảnh có hơn 16 bit mỗi điểm, chưa xem được ở đây. Hãy mở ở trạm đọc ảnh."
-        )
+        raise BadInstance("unsupported-pixels")
     # Native byte order, in one piece: what the encoder takes.
     return np.ascontiguousarray(pixels, dtype=plain)

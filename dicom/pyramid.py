@@ -9,8 +9,9 @@ JPEG that a browser shows stays JPEG.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -22,7 +23,7 @@ JPEG = "image/jpeg"
 RAW = "application/octet-stream"
 
 _SOC, _SOT, _TLM = 0xFF4F, 0xFF90, 0xFF55
-_BATCH_BYTES = 16 << 20
+_BATCH_PIXELS = 8 << 20  # half a second of work and 16 MiB at most, but for one larger frame
 
 
 class NotPyramidal(Exception):
@@ -46,18 +47,19 @@ class EncodedFrame:
     is_signed: bool
 
 
-def encode_frames(path: Path, first: int, count: int) -> list[EncodedFrame]:
-    """Encode frames of one instance, counted from 1; fewer than asked when they get large. In the sandbox.
+def encode_frames(path: Path, first: int, count: int) -> list[dict[str, Any]]:
+    """Encode frames of one instance, counted from 1, as the fields of EncodedFrame. Raises BadInstance.
 
-    Raises BadInstance.
+    They are fewer than asked for when they are large, and none behind the last.
     """
-    encoded: list[EncodedFrame] = []
+    encoded: list[dict[str, Any]] = []
     size = 0
     with opened(path) as image:
         for number in range(first, min(first + count, image.frames + 1)):
-            encoded.append(encode_frame(image, number))
-            size += len(encoded[-1].data)
-            if size > _BATCH_BYTES:
+            frame = encode_frame(image, number)
+            encoded.append({field.name: getattr(frame, field.name) for field in fields(frame)})
+            size += image.ds.Rows * image.ds.Columns * image.ds.SamplesPerPixel
+            if size > _BATCH_PIXELS:
                 break
     return encoded
 

@@ -1,0 +1,85 @@
+"""A small real server for the viewer: SQLite, a store, a sandbox, and one hospital that may read its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from dicom import index
+from dicom.framecache import FrameCache
+from dicom.ingest import Committed, Received
+from dicom.ports import Refused, Scope
+from dicom.sandbox import Sandbox
+from dicom.store import BlobStore
+from dicom.web.viewer import viewer_routes
+
+OWNER = 7
+
+
+@dataclass
+class Site:
+    """Ports of `dicom/web/viewer.py`; what a test may read and was seen is to be set and looked at."""
+
+    store: BlobStore
+    sandbox: Sandbox
+    frames: FrameCache
+    engine: AsyncEngine
+    readable: Scope = field(default_factory=lambda: Scope(OWNER, None, may_store=True))
+    seen: list[int] = field(default_factory=list)
+
+    async def scope(self, request: web.Request) -> Scope:
+        return self.readable
+
+    def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        return self.engine.connect()
+
+    async def viewed(self, request: web.Request, study_id: int) -> None:
+        self.seen.append(study_id)
+
+    async def commit(
+        self, scope: Scope, received: Sequence[Received], source: str, sender: str
+    ) -> list[Committed]:
+        async with self.engine.begin() as connection:
+            return await index.add_all(connection, scope.owner_id, received, source)
+
+    async def put(self, path: Path, owner_id: int = OWNER) -> Committed:
+        """Take in a file as the server would."""
+        with self.store.new(owner_id) as writer:
+            writer.write(path.read_bytes())
+            summary = await self.sandbox.summarise(writer.path)
+            blob = await writer.commit()
+        received = Received(blob, writer.size_bytes, writer.sha256, summary)
+        scope = Scope(owner_id, None, may_store=True)
+        return (await self.commit(scope, [received], "upload", "test"))[0]
+
+    def app(self, prefix: str = "/images") -> web.Application:
+        app = web.Application(middlewares=[_refusals])
+        app.add_routes(viewer_routes(prefix, self))
+        return app
+
+
+@asynccontextmanager
+async def a_site(folder: Path) -> AsyncIterator[Site]:
+    store = BlobStore(folder / "blobs", b"a key of the tests")
+    engine = create_async_engine(f"sqlite+aiosqlite:///{folder / 'index.db'}")
+    async with engine.begin() as connection:
+        await connection.run_sync(index.metadata.create_all)
+    async with Sandbox(children=2) as sandbox:
+        frames = FrameCache(folder / "frames", store, sandbox)
+        yield Site(store, sandbox, frames, engine)
+        await frames.close()
+    await engine.dispose()
+
+
+@web.middleware
+async def _refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except Refused as refused:
+        return web.json_response({"code": refused.code, "detail": refused.sentence}, status=refused.status)
