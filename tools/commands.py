@@ -132,6 +132,13 @@ def soak(*arguments: str) -> int:
     return 0 if shown([PY, "-m", "pytest", "tests/soak", "--timeout", "0", *arguments], environment()) else 1
 
 
+def fresh_check(*only: str) -> int:
+    """Prove run and test in a bare Debian (root, debootstrap); `run` or `test` for one alone."""
+    from tools.fresh import check  # costs time that no other command should pay
+
+    return check(*only)
+
+
 def clean() -> int:
     """Remove what was installed and built here. Data in var/ stays."""
     for folder in (VENV, ROOT / ".mypy_cache", ROOT / ".ruff_cache", ROOT / ".pytest_cache"):
@@ -148,6 +155,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "lock": lock,
     "bench": bench,
     "soak": soak,
+    "fresh-check": fresh_check,
     "clean": clean,
 }
 
