@@ -1,0 +1,330 @@
+"""The doorbell between processes: in one process, over a Unix socket, or through Redis.
+
+A bus may lose messages, never block its users and never grow without bound: what must arrive is a row
+in the database, and whoever hears the bell (or comes back) asks there from its last number.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import redis.asyncio
+from redis.exceptions import RedisError
+
+Deliver = Callable[[str], None]
+Stop = Callable[[], Awaitable[None]]
+
+LINE_LIMIT_BYTES = 1024 * 1024
+BUFFER_LIMIT_BYTES = 4 * 1024 * 1024
+FIRST_WAIT_S = 0.05
+LAST_WAIT_S = 2.0
+RING_S = 2.0
+
+log = logging.getLogger(__name__)
+
+
+class LocalBus:
+    """Everyone in this process; the other two stand on it."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[str, list[Deliver]] = {}
+
+    async def publish(self, channel: str, message: str) -> None:
+        self.ring(channel, message)
+
+    async def subscribe(self, channel: str, deliver: Deliver) -> Stop:
+        self._listeners.setdefault(channel, []).append(deliver)
+
+        async def stop() -> None:
+            listeners = self._listeners.get(channel, [])
+            if deliver in listeners:
+                listeners.remove(deliver)
+            if not listeners:
+                self._listeners.pop(channel, None)
+
+        return stop
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        return tuple(self._listeners)
+
+    def ring(self, channel: str, message: str) -> None:
+        """Call every listener of `channel`; one that fails does not silence the others."""
+        for deliver in tuple(self._listeners.get(channel, ())):
+            try:
+                deliver(message)
+            except Exception:
+                log.exception("a listener of the bus failed")
+
+
+async def _pause(tries: int) -> None:
+    """Before coming back: doubling, with jitter, so that not all come at once."""
+    wait_s = min(LAST_WAIT_S, FIRST_WAIT_S * 2 ** min(tries, 10))
+    await asyncio.sleep(wait_s * random.uniform(0.75, 1.25))  # noqa: S311
+
+
+# --- Unix socket -------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _short(path: Path) -> Any:
+    """A name of at most 108 bytes for a socket in a deep folder."""
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
+class _Broker:
+    """Held by one process of all: passes each line on to every connection that asked for its channel."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._wanted: dict[asyncio.StreamWriter, set[str]] = {}
+        self._server: asyncio.Server | None = None
+        self._lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    async def start(self) -> bool:
+        """Become the broker; False where another process is. The lock ends with its process."""
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        self._path.unlink(missing_ok=True)
+        with _short(self._path) as name:
+            self._server = await asyncio.start_unix_server(self._serve, name, limit=LINE_LIMIT_BYTES)
+        self._path.chmod(0o600)
+        return True
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._path.unlink(missing_ok=True)
+            self._server.close()
+            for writer in tuple(self._wanted):
+                writer.close()
+            await self._server.wait_closed()
+        os.close(self._lock)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        wanted = self._wanted[writer] = set()
+        try:
+            while line := await reader.readline():
+                word = json.loads(line)
+                match word["op"]:
+                    case "ring":
+                        self._pass_on(word["channel"], line)
+                    case "want":
+                        wanted.add(word["channel"])
+                        writer.write(line)  # so that a subscriber knows that it is one
+                    case "leave":
+                        wanted.discard(word["channel"])
+                    case _:
+                        break  # not one of us
+        except (ConnectionError, ValueError, KeyError, TypeError):
+            pass
+        finally:
+            self._wanted.pop(writer, None)
+            writer.close()
+
+    def _pass_on(self, channel: str, line: bytes) -> None:
+        for writer, wanted in tuple(self._wanted.items()):
+            if channel in wanted:
+                if writer.transport.get_write_buffer_size() > BUFFER_LIMIT_BYTES:
+                    writer.transport.abort()  # it does not read: it will come back and ask the database
+                else:
+                    writer.write(line)
+
+
+class SocketBus(LocalBus):
+    """A doorbell under the data folder. Whichever process comes first passes the bells on."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+        self._writer: asyncio.StreamWriter | None = None
+        self._confirmed: dict[str, asyncio.Event] = {}
+
+    async def publish(self, channel: str, message: str) -> None:
+        if self._writer is None:
+            self.ring(channel, message)  # at least here, while the broker changes
+            return
+        self._say("ring", channel, message)
+
+    async def subscribe(self, channel: str, deliver: Deliver) -> Stop:
+        """Listen; returns once the broker knows, or after RING_S (the line comes back by itself)."""
+        stop = await super().subscribe(channel, deliver)
+        confirmed = self._confirmed.setdefault(channel, asyncio.Event())
+        self._say("want", channel)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RING_S):
+                await confirmed.wait()
+
+        async def leave() -> None:
+            await stop()
+            if channel not in self.channels:
+                self._confirmed.pop(channel, None)
+                self._say("leave", channel)
+
+        return leave
+
+    def _say(self, op: str, channel: str, message: str = "") -> None:
+        if self._writer is None or self._writer.is_closing():
+            return
+        if self._writer.transport.get_write_buffer_size() > BUFFER_LIMIT_BYTES:
+            log.warning("the bus is full, a bell is lost")
+        else:
+            word = {"op": op, "channel": channel, "message": message}
+            self._writer.write(json.dumps(word).encode() + b"\n")
+
+    async def _live(self, ready: asyncio.Event) -> None:
+        """Hold the line; become the broker when there is none."""
+        tries = 0
+        broker = _Broker(self._path)
+        try:
+            is_broker = False
+            while True:
+                is_broker = is_broker or await broker.start()
+                try:
+                    with _short(self._path) as name:
+                        reader, self._writer = await asyncio.open_unix_connection(
+                            name, limit=LINE_LIMIT_BYTES
+                        )
+                except OSError:
+                    await _pause(tries)
+                    tries += 1
+                    continue
+                tries = 0
+                for channel in self.channels:
+                    self._say("want", channel)
+                ready.set()
+                await self._listen(reader)
+        finally:
+            if self._writer is not None:
+                self._writer.close()
+            await broker.stop()
+
+    async def _listen(self, reader: asyncio.StreamReader) -> None:
+        with contextlib.suppress(ConnectionError, ValueError):
+            while line := await reader.readline():
+                word = json.loads(line)
+                if word["op"] == "ring":
+                    self.ring(word["channel"], word["message"])
+                elif (confirmed := self._confirmed.get(word["channel"])) is not None:
+                    confirmed.set()
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
+
+
+# --- Redis -------------------------------------------------------------------------------------
+
+
+class RedisBus(LocalBus):
+    """Redis pub/sub: at most once, and only to channels somebody here listens to."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self._redis: Any = redis.asyncio.from_url(
+            url, decode_responses=True, socket_connect_timeout=RING_S, health_check_interval=5
+        )
+        self._pubsub: Any = None
+        self._confirmed: dict[str, asyncio.Event] = {}
+
+    async def publish(self, channel: str, message: str) -> None:
+        try:
+            async with asyncio.timeout(RING_S):
+                await self._redis.publish(channel, message)
+        except (RedisError, OSError, TimeoutError) as problem:
+            log.warning("the bus did not ring (%s)", type(problem).__name__)
+            self.ring(channel, message)  # at least here
+
+    async def subscribe(self, channel: str, deliver: Deliver) -> Stop:
+        stop = await super().subscribe(channel, deliver)
+        confirmed = self._confirmed.setdefault(channel, asyncio.Event())
+        await self._tell("subscribe", channel)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RING_S):
+                await confirmed.wait()
+
+        async def leave() -> None:
+            await stop()
+            if channel not in self.channels:
+                self._confirmed.pop(channel, None)
+                await self._tell("unsubscribe", channel)
+
+        return leave
+
+    async def _tell(self, word: str, channel: str) -> None:
+        if self._pubsub is not None:
+            with contextlib.suppress(RedisError, OSError):
+                await getattr(self._pubsub, word)(channel)
+
+    async def _live(self, ready: asyncio.Event) -> None:
+        tries = 0
+        while True:
+            try:
+                async with self._redis.pubsub() as pubsub:
+                    # A channel of our own keeps the line open while nobody listens.
+                    await pubsub.subscribe("hoichan.alive", *self.channels)
+                    self._pubsub = pubsub
+                    ready.set()
+                    tries = 0
+                    await self._listen(pubsub)
+            except (RedisError, OSError) as problem:
+                log.warning("the bus lost Redis (%s)", type(problem).__name__)
+            self._pubsub = None
+            await _pause(tries)
+            tries += 1
+
+    async def _listen(self, pubsub: Any) -> None:
+        async for word in pubsub.listen():
+            if word["type"] == "message":
+                self.ring(word["channel"], word["data"])
+            elif word["type"] == "subscribe" and (confirmed := self._confirmed.get(word["channel"])):
+                confirmed.set()
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+
+Bus = LocalBus | SocketBus | RedisBus
+
+
+@asynccontextmanager
+async def _held(bus: SocketBus | RedisBus) -> AsyncIterator[None]:
+    ready = asyncio.Event()
+    task = asyncio.create_task(bus._live(ready))
+    try:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RING_S):
+                await ready.wait()
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def open_bus(redis_url: str, data_dir: Path) -> AsyncIterator[Bus]:
+    """The bus of this process: Redis where set, else the Unix socket under the data folder."""
+    if redis_url:
+        bus = RedisBus(redis_url)
+        try:
+            async with _held(bus):
+                yield bus
+        finally:
+            await bus.close()
+    else:
+        await asyncio.to_thread(data_dir.mkdir, parents=True, exist_ok=True)
+        socket = SocketBus(data_dir / "bus.sock")
+        async with _held(socket):
+            yield socket
