@@ -7,8 +7,7 @@ holds the room. A room is opened by its first peer, from its journal, and closed
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable
 
 from pydantic import ValidationError
 
@@ -67,6 +66,7 @@ class Hub:
         self._rooms = Rooms(journal, bus, may, leases or OneProcess(), self._rung)
         self._tokens: dict[bytes, Peer] = {}
         self._calls: asyncio.Queue[tuple[str, str]] = asyncio.Queue(CALLS_LIMIT)
+        self._tasks: list[asyncio.Task[None]] = []
         self.is_draining = False
 
     # --- for the server ------------------------------------------------------------------------
@@ -85,18 +85,17 @@ class Hub:
         for peer in tuple(self.peers.values()):
             self._part(peer, "draining")
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator["Hub"]:
-        """Hold the hub's own tasks: places that run out, calls of other processes."""
-        owned = [asyncio.create_task(work) for work in (self._sweep(), self._answer_calls())]
-        try:
-            yield self
-        finally:
-            await self.drain()
-            await self._rooms.close_all()
-            for task in owned:
-                task.cancel()
-            await asyncio.gather(*owned, return_exceptions=True)
+    async def start(self) -> None:
+        """Begin the hub's own tasks: places that run out, calls of other processes."""
+        self._tasks = [asyncio.create_task(work) for work in (self._sweep(), self._answer_calls())]
+
+    async def stop(self) -> None:
+        """Drain, give up the rooms, end the tasks."""
+        await self.drain()
+        await self._rooms.close_all()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     # --- for the endpoint ----------------------------------------------------------------------
 

@@ -11,13 +11,14 @@ import json
 import logging
 import os
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import redis.asyncio
 from redis.exceptions import RedisError
+
+from server.platform.settings import Settings
 
 Deliver = Callable[[str], None]
 Stop = Callable[[], Awaitable[None]]
@@ -32,10 +33,16 @@ log = logging.getLogger(__name__)
 
 
 class LocalBus:
-    """Everyone in this process; the other two stand on it."""
+    """Everyone in this process; the other two stand on it. Open it with `async with`."""
 
     def __init__(self) -> None:
         self._listeners: dict[str, list[Deliver]] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._listeners.clear()
 
     async def publish(self, channel: str, message: str) -> None:
         self.ring(channel, message)
@@ -144,26 +151,34 @@ class _Broker:
                     writer.write(line)
 
 
-class SocketBus(LocalBus):
-    """A doorbell under the data folder. Whichever process comes first passes the bells on."""
+class _LineBus(LocalBus):
+    """A bus with a line to somebody else, held by a task and taken up again when it breaks."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._path = path
-        self._writer: asyncio.StreamWriter | None = None
         self._confirmed: dict[str, asyncio.Event] = {}
+        self._task: asyncio.Task[None] | None = None
 
-    async def publish(self, channel: str, message: str) -> None:
-        if self._writer is None:
-            self.ring(channel, message)  # at least here, while the broker changes
-            return
-        self._say("ring", channel, message)
+    async def __aenter__(self) -> Self:
+        """Take up the line; after RING_S go on without, it comes when it can."""
+        ready = asyncio.Event()
+        self._task = asyncio.create_task(self._live(ready))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RING_S):
+                await ready.wait()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await super().__aexit__()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
 
     async def subscribe(self, channel: str, deliver: Deliver) -> Stop:
-        """Listen; returns once the broker knows, or after RING_S (the line comes back by itself)."""
+        """Listen; returns once the other side knows, or after RING_S (the line comes back by itself)."""
         stop = await super().subscribe(channel, deliver)
         confirmed = self._confirmed.setdefault(channel, asyncio.Event())
-        self._say("want", channel)
+        await self._want(channel)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(RING_S):
                 await confirmed.wait()
@@ -172,9 +187,43 @@ class SocketBus(LocalBus):
             await stop()
             if channel not in self.channels:
                 self._confirmed.pop(channel, None)
-                self._say("leave", channel)
+                await self._leave(channel)
 
         return leave
+
+    def _confirm(self, channel: str) -> None:
+        if (confirmed := self._confirmed.get(channel)) is not None:
+            confirmed.set()
+
+    async def _live(self, ready: asyncio.Event) -> None:
+        raise NotImplementedError
+
+    async def _want(self, channel: str) -> None:
+        raise NotImplementedError
+
+    async def _leave(self, channel: str) -> None:
+        raise NotImplementedError
+
+
+class SocketBus(_LineBus):
+    """A doorbell under the data folder. Whichever process comes first passes the bells on."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def publish(self, channel: str, message: str) -> None:
+        if self._writer is None:
+            self.ring(channel, message)  # at least here, while the broker changes
+            return
+        self._say("ring", channel, message)
+
+    async def _want(self, channel: str) -> None:
+        self._say("want", channel)
+
+    async def _leave(self, channel: str) -> None:
+        self._say("leave", channel)
 
     def _say(self, op: str, channel: str, message: str = "") -> None:
         if self._writer is None or self._writer.is_closing():
@@ -188,6 +237,7 @@ class SocketBus(LocalBus):
     async def _live(self, ready: asyncio.Event) -> None:
         """Hold the line; become the broker when there is none."""
         tries = 0
+        await asyncio.to_thread(self._path.parent.mkdir, parents=True, exist_ok=True)
         broker = _Broker(self._path)
         try:
             is_broker = False
@@ -218,8 +268,8 @@ class SocketBus(LocalBus):
                 word = json.loads(line)
                 if word["op"] == "ring":
                     self.ring(word["channel"], word["message"])
-                elif (confirmed := self._confirmed.get(word["channel"])) is not None:
-                    confirmed.set()
+                else:
+                    self._confirm(word["channel"])
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.close()
@@ -228,7 +278,7 @@ class SocketBus(LocalBus):
 # --- Redis -------------------------------------------------------------------------------------
 
 
-class RedisBus(LocalBus):
+class RedisBus(_LineBus):
     """Redis pub/sub: at most once, and only to channels somebody here listens to."""
 
     def __init__(self, url: str) -> None:
@@ -237,7 +287,6 @@ class RedisBus(LocalBus):
             url, decode_responses=True, socket_connect_timeout=RING_S, health_check_interval=5
         )
         self._pubsub: Any = None
-        self._confirmed: dict[str, asyncio.Event] = {}
 
     async def publish(self, channel: str, message: str) -> None:
         try:
@@ -247,21 +296,11 @@ class RedisBus(LocalBus):
             log.warning("the bus did not ring (%s)", type(problem).__name__)
             self.ring(channel, message)  # at least here
 
-    async def subscribe(self, channel: str, deliver: Deliver) -> Stop:
-        stop = await super().subscribe(channel, deliver)
-        confirmed = self._confirmed.setdefault(channel, asyncio.Event())
+    async def _want(self, channel: str) -> None:
         await self._tell("subscribe", channel)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(RING_S):
-                await confirmed.wait()
 
-        async def leave() -> None:
-            await stop()
-            if channel not in self.channels:
-                self._confirmed.pop(channel, None)
-                await self._tell("unsubscribe", channel)
-
-        return leave
+    async def _leave(self, channel: str) -> None:
+        await self._tell("unsubscribe", channel)
 
     async def _tell(self, word: str, channel: str) -> None:
         if self._pubsub is not None:
@@ -289,42 +328,15 @@ class RedisBus(LocalBus):
         async for word in pubsub.listen():
             if word["type"] == "message":
                 self.ring(word["channel"], word["data"])
-            elif word["type"] == "subscribe" and (confirmed := self._confirmed.get(word["channel"])):
-                confirmed.set()
+            elif word["type"] == "subscribe":
+                self._confirm(word["channel"])
 
-    async def close(self) -> None:
+    async def __aexit__(self, *_: object) -> None:
+        await super().__aexit__()
         await self._redis.aclose()
 
 
-Bus = LocalBus | SocketBus | RedisBus
-
-
-@asynccontextmanager
-async def _held(bus: SocketBus | RedisBus) -> AsyncIterator[None]:
-    ready = asyncio.Event()
-    task = asyncio.create_task(bus._live(ready))
-    try:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(RING_S):
-                await ready.wait()
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-@asynccontextmanager
-async def open_bus(redis_url: str, data_dir: Path) -> AsyncIterator[Bus]:
-    """The bus of this process: Redis where set, else the Unix socket under the data folder."""
-    if redis_url:
-        bus = RedisBus(redis_url)
-        try:
-            async with _held(bus):
-                yield bus
-        finally:
-            await bus.close()
-    else:
-        await asyncio.to_thread(data_dir.mkdir, parents=True, exist_ok=True)
-        socket = SocketBus(data_dir / "bus.sock")
-        async with _held(socket):
-            yield socket
+def make_bus(settings: Settings) -> LocalBus:
+    """The bus of this process, still closed: Redis where set, else the Unix socket under the data folder."""
+    url = settings.redis_url.get_secret_value()
+    return RedisBus(url) if url else SocketBus(settings.data_dir / "bus.sock")

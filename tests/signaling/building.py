@@ -192,15 +192,16 @@ async def a_house(
     hub = Hub(journal=journal, bus=LocalBus(), may=may, ice=ice, place_kept_s=place_kept_s)
     app = web.Application()
     origins: set[str] = set()
-    async with hub.running():
-        app.add_routes(signal_routes("/signal", hub, tickets.admit, origins, hello_s))
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        origins.add(url)
+    app.add_routes(signal_routes("/signal", hub, tickets.admit, origins, hello_s))
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    await hub.start()
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    origins.add(url)
+    try:
         async with ClientSession() as http:
             yield House(hub, tickets, journal, url, http)
-        await hub.drain()
+    finally:
+        await hub.stop()
         await runner.cleanup()
