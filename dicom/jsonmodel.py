@@ -12,6 +12,8 @@ import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pydicom.datadict import tag_for_keyword
+
 from dicom.query import Level
 
 Element = dict[str, Any]
@@ -19,22 +21,38 @@ Row = Mapping[str, Any]
 
 PIXEL_DATA = "7FE00010"
 MAX_HEADER_BYTES = 64 << 20
-NATIVE_WORDS = 8  # more bits allocated than this are OW, less OB where encapsulated (PS3.5 A.4, 8.1.2)
+BITS_OF_OB = 8  # wider samples are words (PS3.5 A.2)
+
+
+def _tags(keywords: str) -> frozenset[str]:
+    return frozenset(f"{tag_for_keyword(keyword):08X}" for keyword in keywords.split())
+
 
 # Attributes of the Patient and General Study modules, then of General Series and Equipment (PS3.3 C.7).
-STUDY_TAGS = frozenset(
-    "00080005 00080020 00080030 00080050 00080051 00080090 00080096 0008009C 00080201 00081030 00081032 "
-    "00081048 00081049 00081060 00081062 00081080 00081110 0020000D 00200010 00321060".split()  # noqa: SIM905
+STUDY_TAGS = _tags(
+    "SpecificCharacterSet StudyDate StudyTime AccessionNumber IssuerOfAccessionNumberSequence "
+    "ReferringPhysicianName ReferringPhysicianIdentificationSequence ConsultingPhysicianName "
+    "TimezoneOffsetFromUTC StudyDescription ProcedureCodeSequence PhysiciansOfRecord "
+    "PhysiciansOfRecordIdentificationSequence NameOfPhysiciansReadingStudy "
+    "PhysiciansReadingStudyIdentificationSequence AdmittingDiagnosesDescription "
+    "ReferencedStudySequence StudyInstanceUID StudyID RequestedProcedureDescription"
 )
-SERIES_TAGS = frozenset(
-    "00080021 00080031 00080060 00080070 00080080 00080081 00081010 0008103E 00081040 00081050 00081070 "
-    "00081090 00081111 00180015 00181000 00181020 00181030 00185100 0020000E 00200011 00200052 00200060 "
-    "00201040 00400244 00400245 00400250 00400251 00400253 00400254 00400275".split()  # noqa: SIM905
+SERIES_TAGS = _tags(
+    "SeriesDate SeriesTime Modality Manufacturer InstitutionName InstitutionAddress StationName "
+    "SeriesDescription InstitutionalDepartmentName PerformingPhysicianName OperatorsName "
+    "ManufacturerModelName ReferencedPerformedProcedureStepSequence BodyPartExamined "
+    "DeviceSerialNumber SoftwareVersions ProtocolName PatientPosition SeriesInstanceUID SeriesNumber "
+    "FrameOfReferenceUID Laterality PositionReferenceIndicator PerformedProcedureStepStartDate "
+    "PerformedProcedureStepStartTime PerformedProcedureStepEndDate PerformedProcedureStepEndTime "
+    "PerformedProcedureStepID PerformedProcedureStepDescription RequestAttributesSequence"
 )
 # Required in answers (PS3.18 tables 10.6.3-3 to 10.6.3-5) and not in the index: read from a stored header.
 REQUIRED_TAGS = {
-    Level.STUDY: frozenset({"00080090", "00080201", "00200010"}),
-    Level.SERIES: frozenset({"00080201", "00400244", "00400245", "00400275"}),
+    Level.STUDY: _tags("ReferringPhysicianName StudyID TimezoneOffsetFromUTC"),
+    Level.SERIES: _tags(
+        "PerformedProcedureStepStartDate PerformedProcedureStepStartTime RequestAttributesSequence "
+        "TimezoneOffsetFromUTC"
+    ),
     Level.INSTANCE: frozenset[str](),
 }
 
@@ -106,25 +124,32 @@ RENDER = {Level.STUDY: study, Level.SERIES: series, Level.INSTANCE: instance}
 
 
 def header(stored: bytes) -> dict[str, Element]:
-    """Read a stored header. It was written by the sandbox, so only its size is doubted."""
-    parsed: dict[str, Element] = json.loads(_text(stored))
+    """Read a stored header, but for the values that it names instead of holding them."""
+    parsed: dict[str, Element] = json.loads(_text(stored), object_hook=_without_bulk)
     return parsed
 
 
-def metadata(instances: Iterable[tuple[bytes, str, bool, int | None]]) -> bytes:
+def _without_bulk(model: dict[str, Any]) -> dict[str, Any]:
+    return {tag: e for tag, e in model.items() if not (isinstance(e, dict) and "BulkDataURI" in e)}
+
+
+def metadata(instances: Iterable[tuple[bytes, str, int]]) -> bytes:
     """Join stored headers to one gzipped JSON array.
 
-    Each comes with the address of the instance, whether it has frames, and its bits allocated.
+    Each comes with the address of its instance and the bits allocated to a sample, 0 where it has no pixels.
     """
-    parts = []
-    for stored, address, has_pixels, bits in instances:
-        text = _text(stored)
-        if has_pixels:
-            link = {PIXEL_DATA: {"vr": "OW" if (bits or 0) > NATIVE_WORDS else "OB"}}
-            link[PIXEL_DATA]["BulkDataURI"] = f"{address}/bulkdata/{PIXEL_DATA}"
-            text = text.rstrip()[:-1] + b"," + json.dumps(link, separators=(",", ":")).encode()[1:]
-        parts.append(text)
-    return gzip.compress(b"[" + b",".join(parts) + b"]", compresslevel=6, mtime=0)
+    return gzip.compress(b"[" + b",".join(_linked(*instance) for instance in instances) + b"]", 6, mtime=0)
+
+
+def _linked(stored: bytes, address: str, bits: int) -> bytes:
+    """A stored header with addresses in place of what it leaves out."""
+    # In JSON text a quote inside of a value is escaped, so this can only be the key.
+    text = _text(stored).replace(b'"BulkDataURI":"', f'"BulkDataURI":"{address}/bulkdata/'.encode())
+    if not bits:
+        return text
+    vr = "OW" if bits > BITS_OF_OB else "OB"
+    pixels = f'"{PIXEL_DATA}":{{"vr":"{vr}","BulkDataURI":"{address}/bulkdata/{PIXEL_DATA}"}}}}'
+    return text.rstrip()[:-1] + b"," + pixels.encode()
 
 
 def dumps(results: Iterable[Mapping[str, Element]]) -> bytes:

@@ -30,6 +30,8 @@ FUNCTIONS: Final[dict[str, str]] = {
     "encode_frames": "dicom.pyramid:encode_frames",
     "thumbnail": "dicom.thumbnail:thumbnail",
     "voi_lut": "dicom.frames:voi_lut",
+    "frame_table": "dicom.fragments:frame_table",
+    "bulk_value": "dicom.fragments:bulk_value",
 }
 
 MEMORY_BYTES: Final = 1 << 30

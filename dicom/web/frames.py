@@ -1,0 +1,159 @@
+"""Frames and bulk data (PS3.18 10.4.1.1.6, 10.4.1.1.5), out of the stored file in its own encoding."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Sequence
+
+from aiohttp import web
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from dicom import jsonmodel
+from dicom.instance import BadInstance
+from dicom.ports import Malformed, NotHere, Refused
+from dicom.web.accept import OCTETS, Offer, choose
+from dicom.web.archive import Archive, Located
+from dicom.web.send import Part, at_once, send_bytes, send_parts
+
+LITTLE_ENDIAN = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+NATIVE = (*LITTLE_ENDIAN, ExplicitVRBigEndian)
+MAX_FRAMES = 1000  # in one request
+_JPEG = dict.fromkeys(("50", "51", "57", "70"), "image/jpeg")
+_JLS = dict.fromkeys(("80", "81"), "image/jls")
+_JP2 = dict.fromkeys(("90", "91"), "image/jp2")
+_JPX = dict.fromkeys(("92", "93"), "image/jpx")
+_JPHC = dict.fromkeys(("201", "202", "203"), "image/jphc")
+_MPEG2 = dict.fromkeys(("100", "101", "100.1", "101.1"), "video/mpeg")
+_MPEG4 = dict.fromkeys((f"{n}{s}" for n in range(102, 109) for s in ("", ".1")), "video/mp4")
+# Media types of encapsulated transfer syntaxes (PS3.18 tables 8.7.3-2, 8.7.3-3 and 8.7.3-5).
+MEDIA_TYPES = {
+    f"1.2.840.10008.1.2.4.{end}": media_type
+    for end, media_type in (_JPEG | _JLS | _JP2 | _JPX | _JPHC | _MPEG2 | _MPEG4).items()
+} | {"1.2.840.10008.1.2.5": "image/dicom-rle"}
+
+
+class Unreadable(Refused):
+    """The file does not hold what its header says."""
+
+    status = 422
+    code = "unreadable"
+
+
+class Frames:
+    """The handlers of one root."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    async def frames(self, request: web.Request) -> web.StreamResponse:
+        located = await self._archive.instance(request)
+        numbers = _numbers(request.match_info["frames"], located.frames)
+        offer = choose(request, _offers(located, is_one=len(numbers) == 1))
+        if not offer.is_multipart:
+            frame = await self._frame(located, numbers[0])
+            return await send_bytes(request, _content_type(located), frame, f"{located.etag}.{numbers[0]}")
+        parts = await self._frame_parts(located, numbers, f"{self._archive.root(request)}{located.path}")
+        return await send_parts(request, offer.media_type, parts)
+
+    async def bulk(self, request: web.Request) -> web.StreamResponse:
+        """Send all pixel data, or another binary value that the metadata name by its path."""
+        located = await self._archive.instance(request)
+        element = request.match_info["element"].upper()
+        address = f"{self._archive.root(request)}{located.path}"
+        if element == jsonmodel.PIXEL_DATA and located.frames and not _is_native(located):
+            offer = choose(request, _offers(located, is_one=False))
+            parts = await self._frame_parts(located, range(1, located.frames + 1), address)
+            return await send_parts(request, offer.media_type, parts)
+        value = await self._value(located, element)
+        offer = choose(request, _OCTETS)
+        if not offer.is_multipart:
+            return await send_bytes(request, OCTETS, value, f"{located.etag}.{element.replace('/', '.')}")
+        part = Part(OCTETS, f"{address}/bulkdata/{element}", len(value), at_once(value))
+        return await send_parts(request, OCTETS, [part])
+
+    async def _frame(self, located: Located, number: int) -> memoryview:
+        if located.pixel_offset is not None and located.frame_bytes is not None:
+            start = located.pixel_offset + (number - 1) * located.frame_bytes
+            return await self._archive.files.slice(located.blob, start, located.frame_bytes)
+        fragments = await self._fragments(located, number)
+        views = [await self._archive.files.slice(located.blob, *fragment) for fragment in fragments]
+        return views[0] if len(views) == 1 else memoryview(b"".join(views))
+
+    async def _frame_parts(self, located: Located, numbers: Sequence[int], address: str) -> list[Part]:
+        parts = []
+        for number in numbers:
+            if located.frame_bytes is not None:
+                size = located.frame_bytes
+            else:
+                size = sum(length for _, length in await self._fragments(located, number))
+            content = self._chunks(located, number)
+            parts.append(Part(_content_type(located), f"{address}/frames/{number}", size, content))
+        return parts
+
+    async def _chunks(self, located: Located, number: int) -> AsyncIterator[memoryview]:
+        yield await self._frame(located, number)
+
+    async def _fragments(self, located: Located, number: int) -> Sequence[tuple[int, int]]:
+        try:
+            table = await self._archive.frames(located)
+        except BadInstance as bad:
+            raise Unreadable(bad.sentence) from bad
+        return table[number - 1]
+
+    async def _value(self, located: Located, element: str) -> memoryview:
+        """All native pixel data, or what the sandbox reads. Raises NotHere."""
+        if element == jsonmodel.PIXEL_DATA and located.pixel_offset is not None and located.frame_bytes:
+            length = located.frames * located.frame_bytes
+            return await self._archive.files.slice(located.blob, located.pixel_offset, length)
+        path = self._archive.ports.store.path(located.blob)
+        try:
+            found = await self._archive.ports.sandbox.run("bulk_value", path=path, element=element)
+        except BadInstance as bad:
+            raise NotHere from bad
+        return memoryview(found)
+
+
+_OCTETS = (
+    Offer(OCTETS, ExplicitVRLittleEndian, is_multipart=True),
+    Offer(OCTETS, ExplicitVRLittleEndian),
+)
+
+
+def _is_native(located: Located) -> bool:
+    return located.transfer_syntax in NATIVE
+
+
+def _offers(located: Located, *, is_one: bool) -> list[Offer]:
+    """What frames of this instance can be given as; without parts where it is only one."""
+    syntax = located.transfer_syntax
+    media_type = MEDIA_TYPES.get(syntax)
+    if located.pixel_offset is not None and syntax in LITTLE_ENDIAN:
+        offers = list(_OCTETS)
+    elif located.pixel_offset is not None:
+        offers = [Offer(OCTETS, syntax, is_multipart=m, only_if_named=True) for m in (True, False)]
+    elif media_type is not None:
+        offers = [Offer(media_type, syntax, is_multipart=m) for m in (True, False)]
+        # OHIF and others ask for octets of any transfer syntax and mean this.
+        offers += [Offer(OCTETS, syntax, is_multipart=m, only_if_named=True) for m in (True, False)]
+    else:
+        offers = []
+    return [offer for offer in offers if offer.is_multipart or is_one]
+
+
+def _content_type(located: Located) -> str:
+    syntax = located.transfer_syntax
+    if syntax in LITTLE_ENDIAN:
+        return f"{OCTETS}; transfer-syntax={ExplicitVRLittleEndian}"
+    return f"{MEDIA_TYPES.get(syntax, OCTETS)}; transfer-syntax={syntax}"
+
+
+def _numbers(text: str, frames: int) -> list[int]:
+    """The frames that the path lists, counted from 1. Raises Malformed or NotHere."""
+    if not re.fullmatch(r"[0-9]{1,9}(,[0-9]{1,9})*", text):
+        raise Malformed("Danh sách khung hình phải là các số cách nhau bằng dấu phẩy, ví dụ 1,2,3.")
+    numbers = [int(number) for number in text.split(",")]
+    if len(numbers) > MAX_FRAMES:
+        raise Malformed("Xin quá nhiều khung hình trong một lần. Hãy chia thành nhiều lần.")
+    if not all(1 <= number <= frames for number in numbers):
+        raise NotHere
+    return numbers

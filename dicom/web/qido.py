@@ -1,0 +1,117 @@
+"""QIDO-RS (PS3.18 10.6): lists of studies, series and instances."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+from typing import Any
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from sqlalchemy import func, select
+
+from dicom import jsonmodel
+from dicom.index import instances, series
+from dicom.jsonmodel import REQUIRED_TAGS, Element
+from dicom.ports import Scope
+from dicom.query import Level, Query, parse, statement
+from dicom.web.accept import JSON, Offer, choose
+from dicom.web.archive import Archive
+from dicom.web.cache import Cache
+from dicom.web.send import CHECKED, VARY
+
+OFFERS = (Offer(JSON), Offer("application/json"))
+MAX_KNOWN = 20_000
+MORE = "299 hoichan: There are additional results that can be requested"
+
+Row = Mapping[str, Any]
+Elements = dict[str, Element]
+Wanted = frozenset[str] | None  # tags; None: all that belong to the level
+_ID = {Level.STUDY: "study_id", Level.SERIES: "series_id", Level.INSTANCE: "instance_id"}
+_PARENT = {
+    Level.STUDY: instances.c.study_id,
+    Level.SERIES: instances.c.series_id,
+    Level.INSTANCE: instances.c.id,
+}
+
+
+class Qido:
+    """The handlers of one root."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._required: Cache[Any, Elements] = Cache(MAX_KNOWN)
+
+    def search(self, level: Level) -> Handler:
+        """The handler that lists this level, below what its path names."""
+
+        async def handler(request: web.Request) -> web.StreamResponse:
+            choose(request, OFFERS)
+            if "study" not in request.match_info:
+                scope = await self._archive.ports.scope(request)
+                return await self._answer(request, parse(level, request.query.items()), scope)
+            study = await self._archive.study(request)
+            query = parse(level, request.query.items())
+            if "series" in request.match_info:
+                query = query.within(series.c.series_uid == request.match_info["series"])
+            return await self._answer(request, query, Scope(0, frozenset({study.id}), may_store=False))
+
+        return handler
+
+    async def _answer(self, request: web.Request, query: Query, scope: Scope) -> web.Response:
+        async with self._archive.ports.read() as connection:
+            rows = (await connection.execute(statement(query, scope))).mappings().all()
+        headers = {"Cache-Control": CHECKED, "Vary": VARY}
+        if len(rows) > query.limit:
+            headers["Warning"] = MORE
+            rows = rows[: query.limit]
+        root = self._archive.root(request)
+        results = [jsonmodel.RENDER[query.level](row, root) for row in rows]
+        if rows:
+            more = await self._from_headers(query.level, rows, _needed(query, results[0].keys()))
+            results = [elements | result for elements, result in zip(more, results, strict=True)]
+        return web.Response(body=jsonmodel.dumps(results), content_type=JSON, headers=headers)
+
+    async def _from_headers(self, level: Level, rows: Sequence[Row], needed: Wanted) -> Sequence[Elements]:
+        """What each answer needs beside its row, from the header of one instance of it."""
+        if needed == REQUIRED_TAGS[level]:
+            return await self._required_of(level, rows)
+        return await self._read(level, rows, needed)
+
+    async def _required_of(self, level: Level, rows: Sequence[Row]) -> Sequence[Elements]:
+        """The attributes that every answer has, remembered until the study changes."""
+        keys = [(level, row[_ID[level]], row["changed_at_ms"]) for row in rows]
+        known = [self._required.get(key) for key in keys]
+        missing = [index for index, elements in enumerate(known) if elements is None]
+        read = await self._read(level, [rows[index] for index in missing], REQUIRED_TAGS[level])
+        for index, elements in zip(missing, read, strict=True):
+            known[index] = self._required.put(keys[index], elements)
+        return [elements or {} for elements in known]
+
+    async def _read(self, level: Level, rows: Sequence[Row], needed: Wanted) -> Sequence[Elements]:
+        if not rows or needed == frozenset():
+            return [{}] * len(rows)
+        parent = _PARENT[level]
+        ids = [row[_ID[level]] for row in rows]
+        firsts = select(parent, func.min(instances.c.id)).where(parent.in_(ids)).group_by(parent)
+        async with self._archive.ports.read() as connection:
+            first = dict((await connection.execute(firsts)).tuples().all())
+        headers = await self._archive.headers(list(first.values()))
+        return [_chosen(headers.get(first.get(id_, 0)), level, needed) for id_ in ids]
+
+
+def _needed(query: Query, present: Container[str]) -> Wanted:
+    """The tags to look up in headers."""
+    if query.include_all:
+        return None
+    asked = {tag for tag in query.include if tag not in present and jsonmodel.belongs(tag, query.level)}
+    return REQUIRED_TAGS[query.level] | asked
+
+
+def _chosen(header: bytes | None, level: Level, needed: Wanted) -> Elements:
+    if header is None:
+        return {}
+    return {
+        tag: element
+        for tag, element in jsonmodel.header(header).items()
+        if (jsonmodel.belongs(tag, level) if needed is None else tag in needed)
+    }

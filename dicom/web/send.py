@@ -1,0 +1,129 @@
+"""Sending bytes: one representation with ETag and Range (RFC 9110), or several as `multipart/related`."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from dicom.ports import Malformed, Refused
+from dicom.web.accept import MULTIPART
+
+CHECKED = "private, no-cache"
+IMMUTABLE = "private, max-age=31536000, immutable"
+# A shared computer: what one person was shown is not another's, though the address is the same.
+VARY = "Accept, Accept-Encoding, Authorization, Cookie"
+FIRST_BYTES = 16 << 10  # go out together with the headers
+
+
+class NoSuchRange(Refused):
+    """Bytes behind the end were asked for."""
+
+    status = 416
+    code = "no-such-range"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One representation: media type with parameters, address, and content in chunks of a known total."""
+
+    content_type: str
+    location: str
+    size_bytes: int
+    chunks: AsyncIterator[memoryview]
+
+
+async def send_bytes(
+    request: web.Request, content_type: str, view: memoryview, etag: str
+) -> web.StreamResponse:
+    """Send bytes in memory that will never change, or the range of them that is asked for."""
+    etag = f'"{etag}"'
+    headers = {"ETag": etag, "Cache-Control": IMMUTABLE, "Vary": VARY, "Accept-Ranges": "bytes"}
+    asked = request.headers
+    if etag in asked.get("If-None-Match", ""):
+        return web.Response(status=304, headers=headers)
+    status = 200
+    if "Range" in asked and asked.get("If-Range", etag) == etag:
+        wanted = _range(request, len(view))
+        headers["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{len(view)}"
+        view, status = view[wanted], 206
+    headers["Content-Type"] = content_type
+    headers["Content-Length"] = str(len(view))
+    response = web.StreamResponse(status=status, headers=headers)
+    await response.prepare(request)
+    # Headers and the first bytes are joined to one packet; the rest is not copied.
+    await response.write(view[:FIRST_BYTES])
+    if len(view) > FIRST_BYTES:
+        await response.write(view[FIRST_BYTES:])
+    await response.write_eof()
+    return response
+
+
+async def send(request: web.Request, part: Part, etag: str) -> web.StreamResponse:
+    """Send a file as the whole body, to be saved and not shown."""
+    headers = {"ETag": f'"{etag}"', "Cache-Control": IMMUTABLE, "Vary": VARY}
+    if headers["ETag"] in request.headers.get("If-None-Match", ""):
+        return web.Response(status=304, headers=headers)
+    headers |= {
+        "Content-Type": part.content_type,
+        "Content-Length": str(part.size_bytes),
+        "Content-Location": part.location,
+        "Content-Disposition": "attachment",
+    }
+    response = web.StreamResponse(headers=headers)
+    await response.prepare(request)
+    async for chunk in part.chunks:
+        await response.write(chunk)
+    await response.write_eof()
+    return response
+
+
+async def send_parts(request: web.Request, media_type: str, parts: Sequence[Part]) -> web.StreamResponse:
+    """Send parts one after the other (RFC 2387); each is read only when the line has taken the one before."""
+    boundary = secrets.token_hex(16)
+    heads = [_head(boundary, part, is_first=not index) for index, part in enumerate(parts)]
+    end = f"\r\n--{boundary}--\r\n".encode()
+    headers = {
+        "Content-Type": f'{MULTIPART}; type="{media_type}"; boundary={boundary}',
+        "Content-Length": str(sum(map(len, heads)) + sum(part.size_bytes for part in parts) + len(end)),
+        "Cache-Control": CHECKED,
+        "Vary": VARY,
+    }
+    response = web.StreamResponse(headers=headers)
+    await response.prepare(request)
+    for head, part in zip(heads, parts, strict=True):
+        await response.write(head)
+        async for chunk in part.chunks:
+            await response.write(chunk)
+    await response.write(end)
+    await response.write_eof()
+    return response
+
+
+async def at_once(view: memoryview) -> AsyncIterator[memoryview]:
+    """The content of a part that is in memory."""
+    yield view
+
+
+def _head(boundary: str, part: Part, *, is_first: bool) -> bytes:
+    lines = (
+        f"--{boundary}" if is_first else f"\r\n--{boundary}",
+        f"Content-Type: {part.content_type}",
+        f"Content-Length: {part.size_bytes}",
+        f"Content-Location: {part.location}",
+    )
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+def _range(request: web.Request, size: int) -> slice:
+    """The one range asked for, within the size. Raises Malformed or NoSuchRange."""
+    try:
+        asked = request.http_range
+    except ValueError as error:
+        raise Malformed("Khoảng byte được yêu cầu không đúng dạng. Hãy xin lại toàn bộ.") from error
+    start, stop, _ = asked.indices(size)
+    if start >= stop:
+        raise NoSuchRange("Khoảng byte được yêu cầu nằm ngoài dữ liệu. Hãy xin lại toàn bộ.")
+    return slice(start, stop)

@@ -1,0 +1,233 @@
+"""STOW-RS (PS3.18 10.5): instances come in part by part, are checked in the sandbox, and kept durably.
+
+No instance is held in memory. The answer is given when all that it says is stored is on the disk and in the
+index; what is refused is named with its reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+
+from aiohttp import hdrs, web
+
+from dicom.ingest import Received
+from dicom.instance import BadInstance
+from dicom.jsonmodel import Element
+from dicom.ports import Malformed, NotAllowed, Scope, TooLarge, UnsupportedMedia
+from dicom.store import BlobWriter
+from dicom.web.accept import DICOM, JSON, MULTIPART, Offer, choose, media
+from dicom.web.archive import Archive
+from dicom.web.parts import Parts
+
+MAX_INSTANCE_BYTES = 1 << 30
+MAX_REQUEST_BYTES = 2 << 30
+MAX_INSTANCES = 10_000
+BATCH = 100  # instances of one transaction
+AT_ONCE = 4  # instances of one request that are checked and flushed while the next come in
+OFFERS = (Offer(JSON), Offer("application/json"))
+
+# Failure Reason (PS3.18 table I.2-2, PS3.4 table B.2-1) of what BadInstance says.
+CANNOT_UNDERSTAND, DOES_NOT_MATCH, OUT_OF_RESOURCES = 0xC000, 0xA900, 0xA700
+DUPLICATE, NO_SUCH_CLASS, PROCESSING_FAILURE = 0x0111, 0x0122, 0x0110
+REASONS = {
+    "not-dicom": CANNOT_UNDERSTAND,
+    "truncated": CANNOT_UNDERSTAND,
+    "malformed": CANNOT_UNDERSTAND,
+    "empty": CANNOT_UNDERSTAND,
+    "bad-identifiers": DOES_NOT_MATCH,
+    "wrong-pixels": DOES_NOT_MATCH,
+    "wrong-study": DOES_NOT_MATCH,
+    "too-many-pixels": OUT_OF_RESOURCES,
+    "too-costly": OUT_OF_RESOURCES,
+    "too-large": OUT_OF_RESOURCES,
+    "unavailable": OUT_OF_RESOURCES,
+    "instance-differs": DUPLICATE,
+    "dicomdir": NO_SUCH_CLASS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An instance that was not kept; UIDs where it could be read."""
+
+    reason: int
+    sop_class_uid: str = ""
+    sop_uid: str = ""
+
+
+Outcome = Received | Failed
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of each instance, in the order of the request."""
+
+    stored: list[Received] = field(default_factory=list)
+    failed: list[Failed] = field(default_factory=list)
+
+    @property
+    def status(self) -> int:
+        """PS3.18 table 10.5.3-1."""
+        if not self.failed:
+            return 200
+        return 202 if self.stored else 409
+
+    def dumps(self, root: str) -> str:
+        """The Store Instances Response Module (PS3.18 table I.2-1) as JSON."""
+        named = [_failure(failed) for failed in self.failed if failed.sop_uid]
+        unnamed = [_failure(failed) for failed in self.failed if not failed.sop_uid]
+        studies = {received.summary.study_uid for received in self.stored}
+        model: dict[str, Element] = {}
+        if len(studies) == 1:
+            model["00081190"] = {"vr": "UR", "Value": [f"{root}/studies/{studies.pop()}"]}
+        for tag, items in (
+            ("00081198", named),
+            ("00081199", [_reference(received, root) for received in self.stored]),
+            ("0008119A", unnamed),
+        ):
+            if items:
+                model[tag] = {"vr": "SQ", "Value": items}
+        return json.dumps(model)
+
+
+class Stow:
+    """The handlers of one root."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    async def expect(self, request: web.Request) -> None:
+        """Answer `Expect: 100-continue`, but let what is too large be refused before it is sent."""
+        if (request.content_length or 0) <= MAX_REQUEST_BYTES:
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            request.writer.output_size = 0
+
+    async def store(self, request: web.Request) -> web.StreamResponse:
+        choose(request, OFFERS)
+        scope = await self._archive.ports.scope(request)
+        if not scope.may_store:
+            raise NotAllowed("Ở đây chỉ được xem ảnh. Hãy gửi ảnh vào kho của bệnh viện mình.")
+        boundary = _boundary(request)
+        storing = _Storing(self._archive, scope, request.match_info.get("study"), request.remote or "")
+        report = await storing.all(Parts(request.content, boundary))
+        if not report.stored and not report.failed:
+            raise Malformed("Không có ảnh nào trong nội dung gửi lên. Hãy chọn ảnh rồi gửi lại.")
+        text = report.dumps(self._archive.root(request))
+        return web.Response(text=text, content_type=JSON, status=report.status)
+
+
+class _Storing:
+    """One request: instances on their way from the line to the index."""
+
+    def __init__(self, archive: Archive, scope: Scope, study_uid: str | None, sender: str) -> None:
+        self._ports = archive.ports
+        self._scope = scope
+        self._study_uid = study_uid
+        self._sender = sender
+        self._free = asyncio.Semaphore(AT_ONCE)
+        self._size_bytes = 0
+        self._report = Report()
+
+    async def all(self, parts: Parts) -> Report:
+        async with asyncio.TaskGroup() as group:
+            checking: list[asyncio.Task[Outcome]] = []
+            count = 0
+            while (headers := await parts.next()) is not None:
+                count += 1
+                if count > MAX_INSTANCES:
+                    raise TooLarge("Quá nhiều ảnh trong một lần gửi. Hãy chia thành nhiều lần.")
+                await self._free.acquire()
+                writer = self._ports.store.new(self._scope.owner_id)
+                is_whole = await self._receive(parts, headers, writer)
+                checking.append(group.create_task(self._check(writer, is_whole=is_whole)))
+                if len(checking) == BATCH:
+                    await self._commit(checking)
+                    checking = []
+            await self._commit(checking)
+        return self._report
+
+    async def _receive(self, parts: Parts, headers: dict[str, str], writer: BlobWriter) -> bool:
+        """Write one part to its file; False where it is no instance or too large, and then it is skipped."""
+        is_whole = media(headers.get("content-type", DICOM)).media_type == DICOM
+        try:
+            async for chunk in parts.chunks():
+                self._size_bytes += len(chunk)
+                if self._size_bytes > MAX_REQUEST_BYTES:
+                    raise TooLarge("Dữ liệu gửi lên quá lớn. Hãy chia thành nhiều lần.")
+                is_whole = is_whole and writer.size_bytes + len(chunk) <= MAX_INSTANCE_BYTES
+                if is_whole:
+                    writer.write(chunk)
+        except BaseException:
+            writer.discard()
+            raise
+        return is_whole
+
+    async def _check(self, writer: BlobWriter, *, is_whole: bool) -> Outcome:
+        """Look at one received file and make it durable, or forget it."""
+        try:
+            with writer:
+                if not is_whole:
+                    raise BadInstance("too-large" if writer.size_bytes else "not-dicom")
+                summary = await self._ports.sandbox.summarise(writer.path)
+                if self._study_uid not in (None, summary.study_uid):
+                    return Failed(REASONS["wrong-study"], summary.sop_class_uid, summary.sop_uid)
+                size_bytes, sha256 = writer.size_bytes, writer.sha256
+                return Received(await writer.commit(), size_bytes, sha256, summary)
+        except BadInstance as bad:
+            return Failed(REASONS.get(bad.code, PROCESSING_FAILURE))
+        finally:
+            self._free.release()
+
+    async def _commit(self, checking: list[asyncio.Task[Outcome]]) -> None:
+        """Keep what was found good in one transaction, and note what became of each."""
+        outcomes = [await task for task in checking]
+        received = [outcome for outcome in outcomes if isinstance(outcome, Received)]
+        self._report.failed += [outcome for outcome in outcomes if isinstance(outcome, Failed)]
+        if not received:
+            return
+        committed = await self._ports.commit(self._scope, received, "stow", self._sender)
+        for instance, where in zip(received, committed, strict=True):
+            if where.differs:
+                summary = instance.summary
+                failed = Failed(REASONS["instance-differs"], summary.sop_class_uid, summary.sop_uid)
+                self._report.failed.append(failed)
+            else:
+                self._report.stored.append(instance)
+
+
+def _boundary(request: web.Request) -> str:
+    """The boundary of the body's parts. Raises UnsupportedMedia, Malformed or TooLarge before it is read."""
+    asked = media(request.headers.get(hdrs.CONTENT_TYPE, ""))
+    if asked.media_type != MULTIPART or asked.parameters.get("type", DICOM).lower() != DICOM:
+        raise UnsupportedMedia("Ảnh phải được gửi dưới dạng multipart/related với type=application/dicom.")
+    if hdrs.CONTENT_ENCODING in request.headers:
+        raise UnsupportedMedia("Nội dung không được nén lại khi gửi. Hãy gửi nguyên tệp DICOM.")
+    if (request.content_length or 0) > MAX_REQUEST_BYTES:
+        raise TooLarge("Dữ liệu gửi lên quá lớn. Hãy chia thành nhiều lần.")
+    boundary = asked.parameters.get("boundary", "")
+    if not 1 <= len(boundary) <= 70 or not boundary.isascii():
+        raise Malformed("Nội dung gửi lên thiếu boundary. Hãy gửi lại bằng phần mềm hỗ trợ DICOMweb.")
+    return boundary
+
+
+def _reference(received: Received, root: str) -> dict[str, Element]:
+    summary = received.summary
+    path = f"/studies/{summary.study_uid}/series/{summary.series_uid}/instances/{summary.sop_uid}"
+    return {
+        "00081150": {"vr": "UI", "Value": [summary.sop_class_uid]},
+        "00081155": {"vr": "UI", "Value": [summary.sop_uid]},
+        "00081190": {"vr": "UR", "Value": [root + path]},
+    }
+
+
+def _failure(failed: Failed) -> dict[str, Element]:
+    reason: dict[str, Element] = {"00081197": {"vr": "US", "Value": [failed.reason]}}
+    if not failed.sop_uid:
+        return reason
+    return {
+        "00081150": {"vr": "UI", "Value": [failed.sop_class_uid]},
+        "00081155": {"vr": "UI", "Value": [failed.sop_uid]},
+        **reason,
+    }
