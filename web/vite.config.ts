@@ -3,11 +3,15 @@ import { resolve } from "node:path";
 
 import { defineConfig } from "vitest/config";
 
+import { compress } from "./build/compress.ts";
+import { styles } from "./build/styles.ts";
+
 const entries = resolve(import.meta.dirname, "src/entries");
 
 /** One entry a page: src/entries/room.ts becomes the script that the room's template names. */
 export default defineConfig({
   base: "/static/",
+  plugins: [styles(), compress()],
   build: {
     outDir: "dist",
     manifest: true,

@@ -1,1 +1,16 @@
+/** What every page has: the look, htmx, notices, menus, dialogs, running clocks, and forms that lose nothing. */
 import "../../styles/app.css";
+import "htmx.org/dist/htmx.esm.min.js";
+
+import { startClocks } from "../clocks";
+import { startDialogs, startMenus } from "../dialogs";
+import { startForms } from "../forms";
+import { startOfflineNotice } from "../offline";
+import { showWaitingToast } from "../toast";
+
+startOfflineNotice();
+startMenus();
+startDialogs();
+startForms();
+startClocks();
+showWaitingToast();
