@@ -1,11 +1,28 @@
-"""From received bytes to durable, checked instances."""
+"""From received bytes to instances that are checked, durable and in the index.
+
+The way is the same for every door (upload, STOW-RS, C-STORE): into the store's temporary file, checked
+in the sandbox, flushed to the disk and named, and then committed by the caller's transaction.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+import zipfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, TypeAlias
 
-from dicom.instance import Summary
-from dicom.store import BlobKey
+from dicom import zipped
+from dicom.instance import BadInstance, Summary
+from dicom.sandbox import Sandbox
+from dicom.store import BlobKey, BlobStore, BlobWriter
+
+_AT_ONCE: Final = 4  # members of an archive being checked at the same time
+_BATCH: Final = 64  # instances a transaction
+_MAX_LISTED: Final = 200  # refusals told one by one
+_CHUNK_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +44,111 @@ class Committed:
     instance_id: int
     is_new: bool
     differs: bool = False  # there already with other bytes: the first are kept, these are not
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedFile:
+    """A file that is not kept: its last name, for who sent it alone, and the reason."""
+
+    name: str
+    code: str
+    sentence: str
+
+
+Commit: TypeAlias = Callable[[Sequence[Received]], Awaitable[list[Committed]]]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one upload."""
+
+    instances: int = 0
+    study_ids: set[int] = field(default_factory=set)
+    refused: list[RefusedFile] = field(default_factory=list)
+    refused_count: int = 0
+
+    def refuse(self, name: str, reason: BadInstance) -> None:
+        self.refused_count += 1
+        if len(self.refused) < _MAX_LISTED:
+            self.refused.append(RefusedFile(name, reason.code, reason.sentence))
+
+
+async def check(writer: BlobWriter, sandbox: Sandbox) -> Received:
+    """Check what was written and make it durable. Raises BadInstance; then nothing is kept."""
+    summary = await sandbox.summarise(writer.path)
+    blob = await writer.commit()
+    return Received(blob, writer.size_bytes, writer.sha256, summary)
+
+
+async def receive(
+    path: Path, name: str, owner_id: int, store: BlobStore, sandbox: Sandbox, commit: Commit
+) -> Outcome:
+    """Take one file, an instance or a zip of them; the file itself stays. Refusals are in the outcome."""
+    outcome = Outcome()
+    batch: list[tuple[str, Received]] = []
+    try:
+        async for member, found in _instances(path, name, owner_id, store, sandbox):
+            if isinstance(found, BadInstance):
+                outcome.refuse(member, found)
+                continue
+            batch.append((member, found))
+            if len(batch) == _BATCH:
+                await _commit(batch, store, commit, outcome)
+                batch.clear()
+    except BadInstance as refused:
+        outcome.refuse(name, refused)
+    await _commit(batch, store, commit, outcome)
+    return outcome
+
+
+async def _commit(
+    batch: Sequence[tuple[str, Received]], store: BlobStore, commit: Commit, outcome: Outcome
+) -> None:
+    if not batch:
+        return
+    committed = await commit([received for _, received in batch])
+    for (name, received), where in zip(batch, committed, strict=True):
+        if where.differs:
+            outcome.refuse(name, BadInstance("instance-differs"))
+            await asyncio.to_thread(store.delete, received.blob)
+        else:
+            outcome.instances += 1
+            outcome.study_ids.add(where.study_id)
+
+
+async def _instances(
+    path: Path, name: str, owner_id: int, store: BlobStore, sandbox: Sandbox
+) -> AsyncIterator[tuple[str, Received | BadInstance]]:
+    """The instances in a file, each with its verdict. Raises BadInstance for the whole file."""
+    if not zipped.is_zip(await asyncio.to_thread(_head, path)):
+        with store.new(owner_id) as writer:
+            await asyncio.to_thread(_copy, path, writer)
+            yield name, await check(writer, sandbox)
+        return
+    with ExitStack() as stack:
+        archive = await asyncio.to_thread(stack.enter_context, zipped.opened(path))
+
+        async def member_of(member: zipfile.ZipInfo) -> tuple[str, Received | BadInstance]:
+            try:
+                with store.new(owner_id) as writer:
+                    await asyncio.to_thread(archive.copy, member, writer)
+                    return zipped.name_of(member), await check(writer, sandbox)
+            except BadInstance as refused:
+                return zipped.name_of(member), refused
+
+        if not archive.members:
+            raise BadInstance("empty")
+        for start in range(0, len(archive.members), _AT_ONCE):
+            for verdict in await asyncio.gather(*map(member_of, archive.members[start : start + _AT_ONCE])):
+                yield verdict
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(132)
+
+
+def _copy(path: Path, writer: BlobWriter) -> None:
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            writer.write(chunk)
