@@ -41,6 +41,10 @@ class Ports(Protocol):
     def sandbox(self) -> Sandbox:
         """The limited child processes: the only place where received bytes are parsed or decoded."""
 
+    @property
+    def public_url(self) -> str:
+        """What addresses in answers begin with (`https://host`); "" where the request's own host will do."""
+
     async def scope(self, request: web.Request) -> Scope:
         """Decide what this request may read and store. Raises the server's own refusals (401, 404)."""
 

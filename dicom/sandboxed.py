@@ -28,6 +28,7 @@ from dicom.instance import BadInstance
 FUNCTIONS: Final[dict[str, str]] = {
     "summarise": "dicom.parsing:summarise",
     "encode_frames": "dicom.pyramid:encode_frames",
+    "picture": "dicom.thumbnail:picture",
     "thumbnail": "dicom.thumbnail:thumbnail",
     "voi_lut": "dicom.frames:voi_lut",
     "frame_table": "dicom.fragments:frame_table",

@@ -6,18 +6,17 @@ never change, so only the study's row is looked at again, once a second, for all
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
-from sqlalchemy import Select, select
 
 from dicom import uid
-from dicom.index import instances, series, studies
-from dicom.ports import NotHere, Ports, Scope
-from dicom.query import visible
+from dicom.ports import Malformed, NotHere, Ports, Scope
+from dicom.query import statements
 from dicom.web.cache import Cache
 from dicom.web.mapped import MappedFiles
 
@@ -26,6 +25,7 @@ MAX_STUDIES = 10_000
 MAX_INSTANCES = 100_000  # about 60 MB
 MAX_FRAME_TABLES = 500_000  # fragments
 MAX_PARAMETERS = 500  # of one statement
+_HOST = re.compile(r"[A-Za-z0-9.:\[\]_-]{1,255}")  # it goes into addresses inside of JSON
 PREAMBLE = memoryview(bytes(128))
 
 
@@ -85,7 +85,11 @@ class Archive:
     def root(self, request: web.Request) -> str:
         """The absolute address that the addresses in answers begin with."""
         path = "/".join(request.path.split("/")[: self._depth + 1])
-        return f"{request.url.origin()}{path}"
+        if self.ports.public_url:
+            return self.ports.public_url + path
+        if not _HOST.fullmatch(request.host):
+            raise Malformed("Tên máy chủ trong yêu cầu không đúng dạng. Hãy kiểm tra địa chỉ đã cấu hình.")
+        return f"{request.scheme}://{request.host}{path}"
 
     async def study(self, request: web.Request) -> StudyRow:
         """The study that the path names, noted as viewed. Raises NotHere, or the server's refusals."""
@@ -107,14 +111,17 @@ class Archive:
         study = await self.study(request)
         return await self._instance(study, request.match_info["series"], request.match_info["instance"])
 
+    async def rows(self, statement: Any) -> Sequence[Any]:
+        async with self.ports.read() as connection:
+            rows: Sequence[Any] = (await connection.execute(statement)).all()
+            return rows
+
     async def headers(self, ids: Sequence[int]) -> dict[int, bytes]:
         """The stored headers of these instances, by id."""
         headers: dict[int, bytes] = {}
-        async with self.ports.read() as connection:
-            for at in range(0, len(ids), MAX_PARAMETERS):
-                wanted = instances.c.id.in_(ids[at : at + MAX_PARAMETERS])
-                rows = await connection.execute(select(instances.c.id, instances.c.header).where(wanted))
-                headers.update((row.id, row.header) for row in rows)
+        for at in range(0, len(ids), MAX_PARAMETERS):
+            rows = await self.rows(statements.headers_of(ids[at : at + MAX_PARAMETERS]))
+            headers.update((row.id, row.header) for row in rows)
         return headers
 
     async def original(self, located: Located) -> AsyncIterator[memoryview]:
@@ -141,9 +148,7 @@ class Archive:
             return known[1]
         if not uid.is_acceptable(study_uid):
             raise NotHere
-        # Two hospitals may have sent the same UID to one case: the study that came first answers.
-        found = select(studies).where(visible(scope), studies.c.study_uid == study_uid).order_by(studies.c.id)
-        rows = await self._rows(found.limit(1))
+        rows = await self.rows(statements.study_of_uid(scope, study_uid))
         if not rows:
             self._studies.drop(key)
             raise NotHere
@@ -162,10 +167,7 @@ class Archive:
         known = self._series.get(key)
         if known is not None:
             return known
-        found = _INSTANCES.where(instances.c.study_id == study.id)
-        if series_uid is not None:
-            found = found.where(series.c.series_uid == series_uid)
-        rows = await self._rows(found)
+        rows = await self.rows(statements.instances_of(study.id, series_uid))
         if not rows:
             raise NotHere
         located = {
@@ -173,18 +175,6 @@ class Archive:
             for row in rows
         }
         return self._series.put(key, located, len(located))
-
-    async def _rows(self, statement: Select[Any]) -> Sequence[Any]:
-        async with self.ports.read() as connection:
-            rows: Sequence[Any] = (await connection.execute(statement)).all()
-            return rows
-
-
-_INSTANCES = (
-    select(series.c.series_uid, *(column for column in instances.c if column.name != "header"))
-    .join_from(instances, series, instances.c.series_id == series.c.id)
-    .order_by(series.c.number.nulls_last(), series.c.id, instances.c.number.nulls_last(), instances.c.id)
-)
 
 
 def _located(study: StudyRow, row: Any) -> Located:

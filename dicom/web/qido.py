@@ -7,13 +7,12 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from sqlalchemy import func, select
 
 from dicom import jsonmodel
-from dicom.index import instances, series
 from dicom.jsonmodel import REQUIRED_TAGS, Element
 from dicom.ports import Scope
-from dicom.query import Level, Query, parse, statement
+from dicom.query import Level, Query, parse
+from dicom.query.statements import first_instances
 from dicom.web.accept import JSON, Offer, choose
 from dicom.web.archive import Archive
 from dicom.web.cache import Cache
@@ -27,11 +26,6 @@ Row = Mapping[str, Any]
 Elements = dict[str, Element]
 Wanted = frozenset[str] | None  # tags; None: all that belong to the level
 _ID = {Level.STUDY: "study_id", Level.SERIES: "series_id", Level.INSTANCE: "instance_id"}
-_PARENT = {
-    Level.STUDY: instances.c.study_id,
-    Level.SERIES: instances.c.series_id,
-    Level.INSTANCE: instances.c.id,
-}
 
 
 class Qido:
@@ -52,14 +46,13 @@ class Qido:
             study = await self._archive.study(request)
             query = parse(level, request.query.items())
             if "series" in request.match_info:
-                query = query.within(series.c.series_uid == request.match_info["series"])
+                query = query.in_series(request.match_info["series"])
             return await self._answer(request, query, Scope(0, frozenset({study.id}), may_store=False))
 
         return handler
 
     async def _answer(self, request: web.Request, query: Query, scope: Scope) -> web.Response:
-        async with self._archive.ports.read() as connection:
-            rows = (await connection.execute(statement(query, scope))).mappings().all()
+        rows = [row._mapping for row in await self._archive.rows(query.statement(scope))]
         headers = {"Cache-Control": CHECKED, "Vary": VARY}
         if len(rows) > query.limit:
             headers["Warning"] = MORE
@@ -90,11 +83,8 @@ class Qido:
     async def _read(self, level: Level, rows: Sequence[Row], needed: Wanted) -> Sequence[Elements]:
         if not rows or needed == frozenset():
             return [{}] * len(rows)
-        parent = _PARENT[level]
         ids = [row[_ID[level]] for row in rows]
-        firsts = select(parent, func.min(instances.c.id)).where(parent.in_(ids)).group_by(parent)
-        async with self._archive.ports.read() as connection:
-            first = dict((await connection.execute(firsts)).tuples().all())
+        first = dict(await self._archive.rows(first_instances(level, ids)))
         headers = await self._archive.headers(list(first.values()))
         return [_chosen(headers.get(first.get(id_, 0)), level, needed) for id_ in ids]
 

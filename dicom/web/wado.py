@@ -76,11 +76,11 @@ class Wado:
         self, request: web.Request, study: StudyRow, instances: Sequence[Located]
     ) -> Metadata:
         """Join the stored headers, once for all who ask until the study changes."""
-        key = (str(request.url.origin()), request.path, study.id, study.received_at_ms, study.changed_at_ms)
+        root = self._archive.root(request)
+        key = (root, request.path, study.id, study.received_at_ms, study.changed_at_ms)
         known = self._rendered.get(key)
         if known is not None:
             return known
-        root = self._archive.root(request)
         headers = await self._archive.headers([located.id for located in instances])
         described = [
             (headers[located.id], root + located.path, located.bits)

@@ -1,0 +1,91 @@
+"""The SELECTs of DICOMweb. None is without a study of the caller's scope: see `visible`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, Select, and_, func, select
+
+from dicom.index import instances, series, studies
+from dicom.ports import Scope
+from dicom.query.matching import INSTANCE, SERIES, Condition, Level
+
+_STUDY = (
+    studies.c.id.label("study_id"),
+    studies.c.changed_at_ms,
+    studies.c.description.label("study_description"),
+    *(
+        studies.c[name]
+        for name in ("study_uid", "study_date", "study_time", "accession_number", "modalities")
+    ),
+    *(studies.c[name] for name in ("patient_name", "patient_id", "patient_birth_date", "patient_sex")),
+    *(studies.c[name] for name in ("series_count", "instance_count")),
+)
+_SERIES = (
+    series.c.id.label("series_id"),
+    series.c.number.label("series_number"),
+    series.c.description.label("series_description"),
+    series.c.instance_count.label("series_instance_count"),
+    *(series.c[name] for name in ("series_uid", "modality", "body_part")),
+)
+_INSTANCE = (
+    instances.c.id.label("instance_id"),
+    *(instances.c[name] for name in ("sop_uid", "sop_class_uid", "transfer_syntax_uid", "number")),
+    *(instances.c[name] for name in ("frames", "rows", "columns", "bits_allocated")),
+)
+
+
+def visible(scope: Scope) -> Condition:
+    """The studies that this caller may know of: the one place where rows of others are kept out."""
+    whose = (
+        studies.c.owner_id == scope.owner_id
+        if scope.study_ids is None
+        else studies.c.id.in_(sorted(scope.study_ids))
+    )
+    return and_(whose, studies.c.removed_at_ms.is_(None))
+
+
+def search(level: Level, scope: Scope, where: Sequence[Condition], limit: int, offset: int) -> Select[Any]:
+    """List a level, newest study first."""
+    columns = list(_STUDY)
+    order: list[ColumnElement[Any]] = [studies.c.study_date.desc(), studies.c.id.desc()]
+    source: FromClause = studies
+    if level >= SERIES:
+        columns += _SERIES
+        order += [series.c.number.nulls_last(), series.c.id]
+        source = source.join(series, series.c.study_id == studies.c.id)
+    if level >= INSTANCE:
+        columns += _INSTANCE
+        order += [instances.c.number.nulls_last(), instances.c.id]
+        source = source.join(instances, instances.c.series_id == series.c.id)
+    found = select(*columns).select_from(source).where(visible(scope), *where)
+    return found.order_by(*order).limit(limit).offset(offset)
+
+
+def study_of_uid(scope: Scope, study_uid: str) -> Select[Any]:
+    """The study of this UID. Two hospitals may have sent one to a case: the one that came first answers."""
+    found = select(studies.c.id, studies.c.received_at_ms, studies.c.changed_at_ms)
+    return found.where(visible(scope), studies.c.study_uid == study_uid).order_by(studies.c.id).limit(1)
+
+
+def instances_of(study_id: int, series_uid: str | None) -> Select[Any]:
+    """Where the instances of a study are, or those of one of its series, in the order they are shown in."""
+    found = (
+        select(series.c.series_uid, *(column for column in instances.c if column.name != "header"))
+        .join_from(instances, series, instances.c.series_id == series.c.id)
+        .where(instances.c.study_id == study_id)
+        .order_by(series.c.number.nulls_last(), series.c.id, instances.c.number.nulls_last(), instances.c.id)
+    )
+    return found if series_uid is None else found.where(series.c.series_uid == series_uid)
+
+
+def first_instances(level: Level, ids: Sequence[int]) -> Select[Any]:
+    """One instance of each of these studies, series or instances, as (id, id of the instance)."""
+    parent = (instances.c.study_id, instances.c.series_id, instances.c.id)[level]
+    return select(parent, func.min(instances.c.id)).where(parent.in_(ids)).group_by(parent)
+
+
+def headers_of(ids: Sequence[int]) -> Select[Any]:
+    """The stored headers of these instances."""
+    return select(instances.c.id, instances.c.header).where(instances.c.id.in_(ids))
