@@ -12,6 +12,7 @@ from pathlib import Path
 from tools.terminal import say, succeeds
 
 PACKAGES = (
+    "caddy",
     "chromium",
     "coturn",
     "dcmtk",
