@@ -12,6 +12,7 @@ from typing import Final
 from pycrdt import Doc, Text
 
 from server.consultation import yjs
+from server.consultation.form.form import clean
 from server.platform.errors import Refusal, later
 
 UPDATE_BYTES: Final = 64 * 1024
@@ -83,7 +84,7 @@ def begin(texts: Mapping[str, str]) -> bytes:
     """The first update of a draft: what the request already says."""
     doc: Doc[Text] = Doc()
     for field, text in texts.items():
-        doc[field] = Text(text)
+        doc[field] = Text(clean(text))  # a textarea has line feeds only: the browser counts on it
     return doc.get_update()
 
 

@@ -2,7 +2,7 @@
 
 type Child = Node | string | null | undefined | false;
 type Props<Tag extends keyof HTMLElementTagNameMap> = Partial<
-  Omit<HTMLElementTagNameMap[Tag], "style" | "dataset" | "children">
+  Omit<HTMLElementTagNameMap[Tag], "style" | "dataset" | "children" | "attributes">
 > & {
   /** Set as attributes, for names that are no properties: aria-label, role, data-… */
   attributes?: Record<string, string>;
@@ -64,21 +64,31 @@ async function refusal(response: Response): Promise<Refused> {
   return new Refused(response.status, body.code ?? "", body.detail ?? body.title ?? response.statusText);
 }
 
-/** POST `data` as JSON and return the JSON answer (undefined for 204). Throws Refused. */
-export async function postJson(url: string, data: unknown, options: { signal?: AbortSignal; keepalive?: boolean } = {}): Promise<unknown> {
+/** Send a request and return the JSON answer (undefined for 204). Throws Refused. */
+async function call(url: string, init: RequestInit): Promise<unknown> {
   let response: Response;
   try {
-    response = await fetch(url, {
-      method: "POST",
-      headers: { "Content-Type": "application/json", Accept: "application/json", "X-CSRF-Token": csrf() },
-      body: JSON.stringify(data),
-      credentials: "same-origin",
-      ...options,
-    });
+    response = await fetch(url, { credentials: "same-origin", ...init });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new Refused(0, "unreachable", "");
   }
   if (!response.ok) throw await refusal(response);
   return response.status === 204 ? undefined : ((await response.json()) as unknown);
+}
+
+/** GET a JSON answer. Throws Refused. */
+export function getJson(url: string): Promise<unknown> {
+  return call(url, { headers: { Accept: "application/json" } });
+}
+
+/** POST `data` as JSON and return the JSON answer (undefined for 204). Throws Refused. */
+export function postJson(url: string, data: unknown, options: { signal?: AbortSignal; keepalive?: boolean } = {}): Promise<unknown> {
+  const headers = { "Content-Type": "application/json", Accept: "application/json", "X-CSRF-Token": csrf() };
+  return call(url, { method: "POST", headers, body: JSON.stringify(data), ...options });
+}
+
+/** DELETE. Throws Refused. */
+export async function deleteJson(url: string): Promise<void> {
+  await call(url, { method: "DELETE", headers: { Accept: "application/json", "X-CSRF-Token": csrf() } });
 }

@@ -76,6 +76,10 @@ def test_a_draft_begins_with_what_the_request_says() -> None:
     assert (draft.answer(7), draft.reason(7), draft.text("conclusion")) == ("", "", "")
 
 
+def test_a_draft_has_line_feeds_only_as_a_textarea_does() -> None:
+    assert apply([begin({"course": "một\r\nhai\rba"})]).text("course") == "một\nhai\nba"
+
+
 def test_what_a_browser_writes_is_read_here() -> None:
     updates = updates_of(
         browser(
