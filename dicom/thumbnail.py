@@ -27,10 +27,26 @@ def thumbnail(path: Path, number: int) -> bytes:
         return bytes(imagecodecs.jpeg8_encode(np.rint(shown).astype(np.uint8), level=_QUALITY))
 
 
-def _shrunk(pixels: Pixels, aspect: float) -> Pixels:
+def picture(path: Path, number: int, center: float, width: float, inverted: bool, side_px: int) -> bytes:
+    """Return a frame as it was seen: linear window in modality units (PS3.3 C.11.2.1.2), as a JPEG of at
+    most `side_px` pixels. Colour is shown as it is. Raises BadInstance.
+    """
+    with opened(path) as image:
+        pixels = frame_pixels(image, number)
+        small = _shrunk(pixels, _aspect(image.ds), side_px)
+        if pixels.ndim == 3:
+            shown = small
+        else:
+            values = small if "ModalityLUTSequence" in image.ds else apply_modality_lut(small, image.ds)
+            shown = np.clip((values - (center - 0.5)) / max(width - 1, 1e-6) + 0.5, 0, 1) * 255
+            shown = 255 - shown if inverted else shown
+        return bytes(imagecodecs.jpeg8_encode(np.rint(shown).astype(np.uint8), level=_QUALITY))
+
+
+def _shrunk(pixels: Pixels, aspect: float, side_px: int = SIDE_PX) -> Pixels:
     """Means of blocks, so that thin lines stay."""
     rows, columns = pixels.shape[:2]
-    across = max(1, math.ceil(max(columns, rows * aspect) / SIDE_PX))
+    across = max(1, math.ceil(max(columns, rows * aspect) / side_px))
     down = max(1, min(rows, round(across / aspect)))
     across = min(across, columns)
     cut = pixels[: rows // down * down, : columns // across * across]

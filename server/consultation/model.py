@@ -21,6 +21,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from dicom.index import studies
 from server.consultation.journey import Side, Stage, Urgency
+from server.people.birth import BirthDate, Precision
 from server.people.model import Hospital, Person
 from server.platform.db import Base, Scoped, now
 from server.platform.policy import Principal, Role
@@ -49,7 +50,8 @@ class Consultation(Scoped, Base):
     # The patient, as DOMAIN's identifiers have it.
     patient_name: Mapped[str] = mapped_column(default="")
     patient_name_key: Mapped[str] = mapped_column(default="")
-    birth_on: Mapped[dt.date | None]
+    birth_text: Mapped[str] = mapped_column(default="")  # as typed: "1958", "12/03/1958"
+    birth_on: Mapped[dt.date | None]  # its first possible day, null while it cannot be read
     birth_precision: Mapped[str] = mapped_column(default="day")  # year | month | day
     sex: Mapped[int] = mapped_column(default=3)  # 1 nam, 2 nữ, 3 chưa xác định
     id_kind: Mapped[str] = mapped_column(default="cccd")  # cccd | cmnd | passport | none
@@ -121,6 +123,10 @@ class Consultation(Scoped, Base):
         return principal.hospital_id in {self.hospital_id, self.target_hospital_id, self.redirected_from}
 
     redirected_from: Mapped[int | None]  # the hospital that last passed it on
+
+    @property
+    def birth(self) -> BirthDate | None:
+        return BirthDate(self.birth_on, Precision(self.birth_precision)) if self.birth_on else None
 
     def side_of(self, principal: Principal) -> Side:
         return Side.ASKING if principal.hospital_id == self.hospital_id else Side.SUPPORTING
@@ -253,22 +259,9 @@ class RoomEvent(Base):
     room: Mapped[str] = mapped_column(primary_key=True)
     seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     type: Mapped[str]
-    sender: Mapped[str]
+    sender: Mapped[int | None]  # the person; null for the server itself
     data: Mapped[dict[str, Any]] = mapped_column(JSON)
     at: Mapped[dt.datetime] = mapped_column(default=now)
-
-
-class Presence(Base):
-    """Who sat in the room from when to when: the annex names it."""
-
-    __tablename__ = "presences"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    session_id: Mapped[int] = mapped_column(ForeignKey("sessions.id"), index=True)
-    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"))
-    hospital_id: Mapped[int] = mapped_column(ForeignKey("hospitals.id"))
-    joined_at: Mapped[dt.datetime]
-    left_at: Mapped[dt.datetime | None]
 
 
 class DraftUpdate(Base):
@@ -296,6 +289,11 @@ class KeyImage(Base):
     voi: Mapped[list[float]] = mapped_column(JSON)
     view: Mapped[list[float]] = mapped_column(JSON)
     caption: Mapped[str] = mapped_column(default="")
+    study: Mapped[str] = mapped_column(default="")  # words for the annex: "CT ngực 21/11/2026"
+    study_uid: Mapped[str] = mapped_column(default="")
+    series: Mapped[str] = mapped_column(default="")
+    image: Mapped[str] = mapped_column(default="")
+    picture: Mapped[bytes] = mapped_column(LargeBinary, default=b"")  # a small JPEG, as it was seen
     by_id: Mapped[int] = mapped_column(ForeignKey("people.id"))
     at: Mapped[dt.datetime] = mapped_column(default=now)
     removed_at: Mapped[dt.datetime | None]

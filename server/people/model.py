@@ -50,7 +50,10 @@ class Membership(Scoped, Base):
     """One person's place in one hospital; a leaver's ends, the person stays in old minutes."""
 
     __tablename__ = "memberships"
-    __table_args__ = (UniqueConstraint("person_id", "hospital_id"), Index("ix_memberships_hospital_id", "hospital_id"))
+    __table_args__ = (
+        UniqueConstraint("person_id", "hospital_id"),
+        Index("ix_memberships_hospital_id", "hospital_id"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id"))

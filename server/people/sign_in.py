@@ -35,13 +35,29 @@ class WrongPassword(Refusal):
 
     code = "wrong-password"
     status = 422
-    sentence = later("Tên đăng nhập hoặc mật khẩu không đúng. Kiểm tra phím Caps Lock, hoặc nhờ quản trị cấp lại.")
+    sentence = later(
+        "Tên đăng nhập hoặc mật khẩu không đúng. Kiểm tra phím Caps Lock, hoặc nhờ quản trị cấp lại."
+    )
+
+
+class WrongSignature(Refusal):
+    """The password asked for again at signing is not right."""
+
+    code = "wrong-password"
+    status = 422
+    sentence = later("Mật khẩu không đúng nên chưa ký. Hãy gõ lại mật khẩu đăng nhập.")
 
 
 class WeakPassword(Refusal):
     code = "weak-password"
     status = 422
     sentence = later("Mật khẩu cần ít nhất {length} ký tự và không được là tên đăng nhập.")
+
+
+class PasswordsDiffer(Refusal):
+    code = "passwords-differ"
+    status = 422
+    sentence = later("Hai lần gõ mật khẩu không giống nhau. Hãy gõ lại.")
 
 
 class LinkUsed(Refusal):
@@ -156,7 +172,12 @@ async def enter(
         known = keys.token()
         session.add(KnownBrowser(token_hash=keys.hashed(known), person_id=person.id))
     await audit(
-        session, "sign-in", f"person:{person.id}", by=None, hospital_id=working[0].hospital_id, person=person.id
+        session,
+        "sign-in",
+        f"person:{person.id}",
+        by=None,
+        hospital_id=working[0].hospital_id,
+        person=person.id,
     )
     return Entered(cookie, known or "", person.id)
 
@@ -169,17 +190,17 @@ async def principal_of_cookie(session: AsyncSession, cookie: str, settings: Sett
         return None
     if row.seen_at + dt.timedelta(minutes=settings.session_idle_minutes) <= at:
         return None
-    return await _principal(session, row.membership_id, f"s{row.id}", settings)
+    return await principal_of(session, row.membership_id, f"s{row.id}", settings)
 
 
 async def principal_of_token(session: AsyncSession, token: str, settings: Settings) -> Principal | None:
     row = await session.scalar(select(Token).where(Token.token_hash == keys.hashed(token)))
     if row is None or row.ended_at or row.expires_at <= now():
         return None
-    return await _principal(session, row.membership_id, f"t{row.id}", settings)
+    return await principal_of(session, row.membership_id, f"t{row.id}", settings)
 
 
-async def _principal(
+async def principal_of(
     session: AsyncSession, membership_id: int, sign_in: str, settings: Settings
 ) -> Principal | None:
     found = (
@@ -244,6 +265,16 @@ async def end_all(session: AsyncSession, person_id: int) -> None:
     )
 
 
+async def end_place(session: AsyncSession, membership_id: int) -> None:
+    """Every browser and token of one place is out."""
+    for table in (SignIn, Token):
+        await session.execute(
+            update(table)
+            .where(table.membership_id == membership_id, table.ended_at.is_(None))
+            .values(ended_at=now())
+        )
+
+
 async def switch_place(session: AsyncSession, principal: Principal, membership_id: int) -> str:
     """Work in another of one's hospitals: a new cookie, the old one ends."""
     working = {place.id for place in await places(session, principal.person_id)}
@@ -274,9 +305,7 @@ async def make_token(session: AsyncSession, membership: Membership, name: str) -
             expires_at=now() + TOKEN_LASTS,
         )
     )
-    await audit(
-        session, "token", f"membership:{membership.id}", by=None, hospital_id=membership.hospital_id
-    )
+    await audit(session, "token", f"membership:{membership.id}", by=None, hospital_id=membership.hospital_id)
     return token
 
 

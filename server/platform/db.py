@@ -7,7 +7,8 @@ import fcntl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, DateTime, Dialect, Enum, MetaData, event, false
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
@@ -23,6 +24,9 @@ NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+
+HERE: Final = ZoneInfo("Asia/Ho_Chi_Minh")  # where a "day" is a day
 
 
 def now() -> dt.datetime:
@@ -126,7 +130,9 @@ class Database:
         self.doorbell: Doorbell = _silent
 
     @asynccontextmanager
-    async def session(self, principal: Principal | None, *, writes: bool = True) -> AsyncIterator[AsyncSession]:
+    async def session(
+        self, principal: Principal | None, *, writes: bool = True
+    ) -> AsyncIterator[AsyncSession]:
         """A transaction for `principal`: leaving commits, raising rolls back."""
         async with self._session(principal, writes=writes) as session:
             yield session

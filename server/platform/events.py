@@ -124,9 +124,7 @@ async def audit(
     hospital = hospital_id if hospital_id is not None else (by.hospital_id if by else 0)
     sqlite = session.get_bind().dialect.name == "sqlite"
     first = (insert_sqlite if sqlite else insert_postgresql)(AuditHead)
-    await session.execute(
-        first.values(hospital_id=hospital, seq=0, digest=GENESIS).on_conflict_do_nothing()
-    )
+    await session.execute(first.values(hospital_id=hospital, seq=0, digest=GENESIS).on_conflict_do_nothing())
     head = (
         await session.execute(
             update(AuditHead)

@@ -3,7 +3,8 @@
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -191,7 +192,12 @@ def _note(request: web.Request, status: int, seconds: float) -> None:
     observe(what(request), status, seconds)
     log.info(
         "request",
-        extra={"what": what(request), "status": status, "ms": round(seconds * 1000, 1), "reference": request[REFERENCE]},
+        extra={
+            "what": what(request),
+            "status": status,
+            "ms": round(seconds * 1000, 1),
+            "reference": request[REFERENCE],
+        },
     )
 
 
@@ -209,14 +215,26 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         await _check_forgery(request, found)
     if row.streams:
         return await handler(request)
+    if request.method in UNSAFE and request.content_type != "multipart/form-data":
+        await request.read()  # a slow line must not hold a transaction open
+    async with transaction(request) as session:
+        request[SESSION] = session
+        return await handler(request)
+
+
+@asynccontextmanager
+async def transaction(request: web.Request) -> AsyncIterator[AsyncSession]:
+    """The request's one transaction: what the path names is loaded, related and, at the end, audited.
+
+    Handlers of rows that stream open it themselves, once the bytes have come.
+    """
+    row, found = request.app[POLICY].row(what(request)), request[PRINCIPAL]
     writes = row.writes if row.writes is not None else (request.method in UNSAFE or row.audit is not None)
     async with request.app[DATABASE].session(found, writes=writes) as session:
-        request[SESSION] = session
         await _load(request, session, row)
-        response = await handler(request)
+        yield session
         if row.audit and found:
-            await audit(session, row.audit, _named(request), by=found, hospital_id=found.hospital_id)
-        return response
+            await audit(session, row.audit, _named(request), by=found)
 
 
 def _named(request: web.Request) -> str:

@@ -10,18 +10,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Final
-from zoneinfo import ZoneInfo
 
 import jinja2
 from aiohttp import web
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
 from markupsafe import Markup
 
-from server.platform.db import now
+from server.platform.db import HERE, now
 from server.platform.http import CSP, PRINCIPAL, SETTINGS, Problem, csrf_token
 from server.platform.policy import Principal
 
 WEB = Path(__file__).parents[2] / "web"
-HERE: Final = ZoneInfo("Asia/Ho_Chi_Minh")
 LANGUAGES: Final = ("vi", "en")
 THEMES: Final = ("auto", "light", "dark")
 
@@ -120,18 +121,38 @@ def gettext(request: web.Request) -> Callable[[str], str]:
 
 
 @functools.cache
-def catalogue(language: str) -> gettext_module.NullTranslations:
-    """The catalogue of a language; Vietnamese is the source and needs none."""
+def source(language: str) -> Catalog | None:
+    """The catalogue's file; Vietnamese is the source and needs none."""
     path = WEB / "locale" / language / "LC_MESSAGES" / "messages.po"
     if language == "vi" or not path.exists():
-        return gettext_module.NullTranslations()
-    from babel.messages.mofile import write_mo
-    from babel.messages.pofile import read_po
+        return None
+    return read_po(io.BytesIO(path.read_bytes()), locale=language)
 
+
+@functools.cache
+def catalogue(language: str) -> gettext_module.NullTranslations:
+    found = source(language)
+    if found is None:
+        return gettext_module.NullTranslations()
     compiled = io.BytesIO()
-    write_mo(compiled, read_po(io.BytesIO(path.read_bytes()), locale=language))
+    write_mo(compiled, found)
     compiled.seek(0)
     return gettext_module.GNUTranslations(compiled)
+
+
+def script_texts() -> Markup:
+    """The texts of web/src in the page's language, for web/src/text.ts: {Vietnamese: translation}."""
+    return _script_texts(LANGUAGE.get())
+
+
+@functools.cache
+def _script_texts(language: str) -> Markup:
+    texts = {
+        message.id: message.string
+        for message in source(language) or ()
+        if message.string and any(place.startswith("web/src/") for place, _line in message.locations)
+    }
+    return for_script(texts)
 
 
 def translate(text: str) -> str:
@@ -153,8 +174,17 @@ def environment() -> jinja2.Environment:
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
     )
     made.install_gettext_callables(translate, translate_many, newstyle=True)  # type: ignore[attr-defined]
-    made.globals.update(entry=entry, now=now)
-    made.filters.update(when=when, clock=clock, date_vn=date_vn, stamp=stamp, for_script=for_script, iso=iso)
+    made.globals.update(entry=entry, now=now, script_texts=script_texts)
+    made.filters.update(
+        when=when,
+        clock=clock,
+        date_vn=date_vn,
+        stamp=stamp,
+        for_script=for_script,
+        iso=iso,
+        instant=instant,
+        day_iso=day_iso,
+    )
     return made
 
 
@@ -180,8 +210,12 @@ def entry(name: str) -> Markup:
 
     walk(first)
     styles = [style for key in reversed(seen) for style in chunks[key].get("css", ())]
-    tags = [Markup('<link rel="stylesheet" href="/static/{}">').format(style) for style in dict.fromkeys(styles)]
-    tags += [Markup('<link rel="modulepreload" href="/static/{}">').format(chunks[key]["file"]) for key in seen[1:]]
+    tags = [
+        Markup('<link rel="stylesheet" href="/static/{}">').format(style) for style in dict.fromkeys(styles)
+    ]
+    tags += [
+        Markup('<link rel="modulepreload" href="/static/{}">').format(chunks[key]["file"]) for key in seen[1:]
+    ]
     tags.append(Markup('<script type="module" src="/static/{}"></script>').format(chunks[first]["file"]))
     return Markup("\n").join(tags)
 
@@ -208,6 +242,16 @@ def when(at: dt.datetime | None) -> str:
     if days in names:
         return f"{names[days]} {there:%H:%M}"
     return stamp(at)
+
+
+def instant(epoch_ms: int) -> dt.datetime:
+    """The times of dicom/ are epoch milliseconds."""
+    return dt.datetime.fromtimestamp(epoch_ms / 1000, dt.UTC)
+
+
+def day_iso(at: dt.datetime) -> str:
+    """The local day, for <input type="date">."""
+    return local(at).date().isoformat()
 
 
 def stamp(at: dt.datetime | None) -> str:

@@ -19,10 +19,16 @@ class Settings(BaseSettings):
     listen: str = Field("127.0.0.1:8080", description="Địa chỉ:cổng của trang và API")
     data_dir: Path = Field(Path("var"), description="Nơi để cơ sở dữ liệu nhúng, ảnh gốc, tệp tạm")
     public_url: str = Field("", description="Địa chỉ mà người dùng gõ, ví dụ https://hoichan.benhvien.vn")
-    database_url: SecretStr = Field(SecretStr(""), description="postgresql://…; để trống là SQLite trong data_dir")
-    redis_url: SecretStr = Field(SecretStr(""), description="redis://…; để trống là ổ cắm Unix trong data_dir")
+    database_url: SecretStr = Field(
+        SecretStr(""), description="postgresql://…; để trống là SQLite trong data_dir"
+    )
+    redis_url: SecretStr = Field(
+        SecretStr(""), description="redis://…; để trống là ổ cắm Unix trong data_dir"
+    )
     store_url: str = Field("", description="file:///…; để trống là data_dir/store")
-    secret_key: SecretStr = Field(SecretStr(""), description="Khóa gốc; để trống thì tạo một lần trong data_dir")
+    secret_key: SecretStr = Field(
+        SecretStr(""), description="Khóa gốc; để trống thì tạo một lần trong data_dir"
+    )
     turn_urls: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="turn:…, turns:…, stun:… cách nhau bằng dấu phẩy"
     )

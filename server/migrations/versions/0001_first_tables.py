@@ -133,7 +133,7 @@ def upgrade() -> None:
         sa.Column("room", sa.String(), nullable=False),
         sa.Column("seq", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("type", sa.String(), nullable=False),
-        sa.Column("sender", sa.String(), nullable=False),
+        sa.Column("sender", sa.Integer(), nullable=True),
         sa.Column("data", sa.JSON(), nullable=False),
         sa.Column("at", server.platform.db.UTCDateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("room", "seq", name=op.f("pk_room_events")),
@@ -178,6 +178,7 @@ def upgrade() -> None:
         sa.Column("specialty", sa.String(), nullable=False),
         sa.Column("patient_name", sa.String(), nullable=False),
         sa.Column("patient_name_key", sa.String(), nullable=False),
+        sa.Column("birth_text", sa.String(), nullable=False),
         sa.Column("birth_on", sa.Date(), nullable=True),
         sa.Column("birth_precision", sa.String(), nullable=False),
         sa.Column("sex", sa.Integer(), nullable=False),
@@ -376,6 +377,11 @@ def upgrade() -> None:
         sa.Column("voi", sa.JSON(), nullable=False),
         sa.Column("view", sa.JSON(), nullable=False),
         sa.Column("caption", sa.String(), nullable=False),
+        sa.Column("study", sa.String(), nullable=False),
+        sa.Column("study_uid", sa.String(), nullable=False),
+        sa.Column("series", sa.String(), nullable=False),
+        sa.Column("image", sa.String(), nullable=False),
+        sa.Column("picture", sa.LargeBinary(), nullable=False),
         sa.Column("by_id", sa.Integer(), nullable=False),
         sa.Column("at", server.platform.db.UTCDateTime(timezone=True), nullable=False),
         sa.Column("removed_at", server.platform.db.UTCDateTime(timezone=True), nullable=True),
@@ -550,22 +556,6 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_tokens_membership_id"), ["membership_id"], unique=False)
 
     op.create_table(
-        "presences",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("session_id", sa.Integer(), nullable=False),
-        sa.Column("person_id", sa.Integer(), nullable=False),
-        sa.Column("hospital_id", sa.Integer(), nullable=False),
-        sa.Column("joined_at", server.platform.db.UTCDateTime(timezone=True), nullable=False),
-        sa.Column("left_at", server.platform.db.UTCDateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(["hospital_id"], ["hospitals.id"], name=op.f("fk_presences_hospital_id")),
-        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_presences_person_id")),
-        sa.ForeignKeyConstraint(["session_id"], ["sessions.id"], name=op.f("fk_presences_session_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_presences")),
-    )
-    with op.batch_alter_table("presences", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_presences_session_id"), ["session_id"], unique=False)
-
-    op.create_table(
         "tickets",
         sa.Column("token_hash", sa.String(), nullable=False),
         sa.Column("session_id", sa.Integer(), nullable=False),
@@ -689,10 +679,6 @@ def downgrade() -> None:
 
     op.drop_table("studies")
     op.drop_table("tickets")
-    with op.batch_alter_table("presences", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_presences_session_id"))
-
-    op.drop_table("presences")
     with op.batch_alter_table("tokens", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_tokens_membership_id"))
 

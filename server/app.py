@@ -1,0 +1,225 @@
+"""The web role, composed: the only place where the service, signaling and the DICOM library are joined."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+from dicom.web.upload import upload_routes
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+import server.consultation.policy
+import server.oversight.policy
+import server.oversight.routes
+import server.people.policy
+import server.people.routes
+from dicom.web import routes as dicomweb_routes
+from dicom.web.viewer import viewer_routes
+from server.consultation import join, words
+from server.consultation.model import Consultation
+from server.consultation.routes import TABLES
+from server.consultation.routes.documents import STORE
+from server.consultation.routes.join import HUB
+from server.consultation.routes.minutes import PICTURES
+from server.consultation.views import WHOLE
+from server.imaging import Imaging, policy_rows
+from server.people import sign_in
+from server.people.model import Membership, SignIn
+from server.people.routes import GUESSES, PASSWORDS, cookie_name
+from server.platform import health, http, pages
+from server.platform.bus import make_bus
+from server.platform.db import Database
+from server.platform.events import Notice
+from server.platform.policy import Policy, Principal, Reach, Role, Row
+from server.platform.recent import Recent
+from server.platform.settings import Settings
+from signaling.endpoint import signal_routes
+from signaling.hub import Hub
+from signaling.ice import IceConfig
+from signaling.messages import MESSAGE_TYPES
+
+log = logging.getLogger(__name__)
+
+STATIC = pages.WEB / "dist"
+PRINCIPAL_KEPT_S = 1.0  # a revoked sign-in is out within this time
+
+OWN_ROWS = (
+    Row("GET /healthz", Reach.ANYONE, streams=True),
+    Row("GET /readyz", Reach.ANYONE, streams=True),
+    Row("GET /metrics", Reach.ANYONE, streams=True),
+    Row("GET /static", Reach.ANYONE, streams=True),
+    Row("GET /signal", Reach.ANYONE, streams=True),  # the ticket says who
+)
+
+
+def build_app(settings: Settings) -> web.Application:
+    app = web.Application(
+        middlewares=[http.answer_refusals, http.guard], client_max_size=http.BODY_LIMIT_BYTES
+    )
+    database = Database(settings.database)
+    app[http.SETTINGS] = settings
+    app[http.DATABASE] = database
+    app[http.AUTHENTICATE] = Authenticator(settings, database)
+    app[http.LOADERS] = LOADERS
+    app[http.SHOW_PROBLEM] = pages.show_problem
+    app[pages.NAVIGATION] = navigation
+    app[pages.TEMPLATES] = pages.environment()
+    app[pages.TEMPLATES].globals["words"] = words
+    app[PASSWORDS] = sign_in.Passwords()
+    app[GUESSES] = sign_in.Guesses(settings.redis_url.get_secret_value())
+    app.on_response_prepare.append(http.set_headers)
+    app.on_response_prepare.append(_keep_assets)
+
+    imaging = Imaging(settings, database)
+    rooms = join.Rooms(database)
+    bus = make_bus(settings)
+    hub = Hub(
+        journal=rooms,
+        bus=bus,
+        may=lambda seat, kind: kind in seat.permissions,
+        ice=IceConfig(settings.turn_urls, settings.turn_secret.get_secret_value()),
+    )
+    app[HUB] = hub
+    app[STORE] = imaging.store
+    app[PICTURES] = imaging.picture
+
+    for table in (
+        server.people.routes.routes,
+        *TABLES,
+        server.oversight.routes.routes,
+        health.routes,
+    ):
+        app.add_routes(table)
+    app.add_routes(signal_routes("/signal", hub, rooms.admit, [settings.origin]))
+    before = http.routes_of(app)
+    for prefix in ("", "/consultations/{consultation}"):
+        app.add_routes(dicomweb_routes(f"{prefix}/dicom-web", imaging))
+        app.add_routes(viewer_routes(f"{prefix}/images", imaging))
+    app.add_routes(upload_routes("/uploads", imaging))
+    imaging_routes = http.routes_of(app) - before
+    app.router.add_static("/static", STATIC, append_version=False)
+
+    app[http.POLICY] = Policy.join(
+        OWN_ROWS,
+        server.people.policy.ROWS,
+        server.consultation.policy.ROWS,
+        server.oversight.policy.ROWS,
+        policy_rows(imaging_routes),
+        [Row(f"ws {kind}", Reach.SIGNED_IN) for kind in join.MAY_SEND],
+    )
+    app[http.POLICY].must_cover(http.routes_of(app) | {f"ws {kind}" for kind in MESSAGE_TYPES})
+
+    async def resources(_app: web.Application) -> AsyncIterator[None]:
+        """What lives as long as the application, opened and closed as one."""
+        database.doorbell = lambda channel, data: bus.publish(channel, json.dumps(data))
+        async with bus, imaging.sandbox:
+            await hub.start()
+            yield
+            await hub.stop()
+        await database.close()
+
+    app.cleanup_ctx.append(resources)
+    return app
+
+
+async def _keep_assets(request: web.Request, response: web.StreamResponse) -> None:
+    """Hashed files never change."""
+    if request.path.startswith("/static/assets/"):
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+
+
+class Authenticator:
+    """Who asks, by cookie or bearer token; looked up at most once a second each."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._settings, self._database = settings, database
+        self._recent: Recent[str, Principal] = Recent(PRINCIPAL_KEPT_S)
+        self._touched: Recent[str, bool] = Recent(sign_in.SEEN_EVERY.total_seconds())
+
+    async def __call__(self, request: web.Request) -> Principal | None:
+        bearer = request.headers.get("Authorization", "")
+        if bearer.startswith("Bearer "):
+            return await self._find(
+                bearer, sign_in.principal_of_token, bearer.removeprefix("Bearer ").strip()
+            )
+        cookie = request.cookies.get(cookie_name(request))
+        if not cookie:
+            return None
+        found = await self._find(cookie, sign_in.principal_of_cookie, cookie)
+        if found is not None and not self._touched.get(cookie):
+            async with self._database.system() as session:
+                await sign_in.touch(session, cookie)
+            self._touched.keep(cookie, True)
+        return found
+
+    async def _find(self, key: str, look_up, secret: str) -> Principal | None:  # type: ignore[no-untyped-def]
+        known = self._recent.get(key)
+        if known is not None:
+            return known
+        async with self._database.system(writes=False) as session:
+            found: Principal | None = await look_up(session, secret, self._settings)
+        return self._recent.keep(key, found) if found else None
+
+    def forget(self) -> None:
+        self._recent.forget()
+
+
+async def load_consultation(session: AsyncSession, request: web.Request) -> Consultation | None:
+    found: Consultation | None = await session.scalar(
+        select(Consultation)
+        .where(Consultation.public_id == request.match_info["consultation"])
+        .options(*WHOLE)
+    )
+    return found
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else -1
+
+
+async def load_notice(session: AsyncSession, request: web.Request) -> Notice | None:
+    return await session.get(Notice, _number(request.match_info["notice"]))
+
+
+async def load_member(session: AsyncSession, request: web.Request) -> Membership | None:
+    found: Membership | None = await session.scalar(
+        select(Membership).where(Membership.id == _number(request.match_info["member"]))
+    )
+    return found
+
+
+async def load_sign_in(session: AsyncSession, request: web.Request) -> SignIn | None:
+    return await session.get(SignIn, _number(request.match_info["sign_in"]))
+
+
+LOADERS: dict[str, http.Loader] = {
+    "consultation": load_consultation,
+    "notice": load_notice,
+    "member": load_member,
+    "sign_in": load_sign_in,
+}
+
+# (path, words, roles that see it)
+PLACES = (
+    ("/", "Việc của tôi", frozenset(Role) - {Role.OVERSIGHT, Role.ADMINISTRATOR}),
+    ("/desk", "Bàn điều phối", frozenset({Role.COORDINATOR})),
+    ("/consultations", "Ca hội chẩn", frozenset({Role.DOCTOR, Role.SPECIALIST, Role.COORDINATOR})),
+    ("/agenda", "Lịch", frozenset({Role.DOCTOR, Role.SPECIALIST, Role.COORDINATOR})),
+    ("/inbox", "Hình ảnh", frozenset({Role.DOCTOR})),
+    ("/people", "Nhân sự", frozenset({Role.ADMINISTRATOR})),
+    ("/hospitals", "Bệnh viện", frozenset({Role.ADMINISTRATOR})),
+    ("/oversight", "Báo cáo", frozenset({Role.OVERSIGHT})),
+)
+
+
+def navigation(who: Principal, path: str) -> tuple[pages.NavItem, ...]:
+    return tuple(
+        pages.NavItem(href, text, path == href or (href != "/" and path.startswith(f"{href}/")))
+        for href, text, seen_by in PLACES
+        if not seen_by.isdisjoint(who.roles) and (href != "/hospitals" or who.is_host)
+    )
+
+
+__all__ = ["asyncio", "build_app"]

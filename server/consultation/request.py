@@ -1,0 +1,345 @@
+"""request: a doctor writes down the case, saved as one types, and sends it."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from server.consultation.grants import grant_case
+from server.consultation.journey import Stage, Step, Urgency, WrongStage, steps_for
+from server.consultation.model import Consultation, EarlierCode, LabValue, Question
+from server.consultation.take import take
+from server.people.birth import BadBirthDate, BirthDate
+from server.people.identifiers import CitizenNumber, DocumentKind, Sex, document_number, insurance_number
+from server.people.model import Hospital, Membership
+from server.people.names import clean_name, fold
+from server.platform import keys
+from server.platform.db import HERE, now
+from server.platform.errors import Invalid, Refusal, Stale, later
+from server.platform.events import tell
+from server.platform.policy import Principal, Role
+
+SPECIALTIES: Mapping[str, str] = {
+    "internal": later("Nội tổng hợp"),
+    "cardiology": later("Tim mạch"),
+    "respiratory": later("Hô hấp"),
+    "neurology": later("Thần kinh, đột quỵ"),
+    "surgery": later("Ngoại tổng hợp"),
+    "trauma": later("Chấn thương chỉnh hình"),
+    "neurosurgery": later("Ngoại thần kinh"),
+    "obstetrics": later("Sản phụ khoa"),
+    "paediatrics": later("Nhi khoa"),
+    "intensive": later("Hồi sức cấp cứu"),
+    "infection": later("Truyền nhiễm"),
+    "oncology": later("Ung bướu"),
+    "imaging": later("Chẩn đoán hình ảnh"),
+    "other": later("Chuyên khoa khác"),
+}
+INFORMED_HOW: Mapping[str, str] = {
+    "patient": later("Người bệnh đồng ý"),
+    "family": later("Người nhà đồng ý"),
+    "emergency": later("Cấp cứu, chưa hỏi được"),
+}
+
+
+class LabDraft(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field("", max_length=100)
+    value: str = Field("", max_length=100)
+    unit: str = Field("", max_length=40)
+    taken_on: dt.date | None = None
+
+
+class Draft(BaseModel):
+    """What is on the form, whole or in part: absent fields are left as they are."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: int | None = None
+    urgency: Urgency | None = None
+    specialty: str | None = Field(None, max_length=40)
+    target_hospital_id: int | None = None
+    patient_name: str | None = Field(None, max_length=120)
+    birth_text: str | None = Field(None, max_length=20)
+    sex: int | None = Field(None, ge=1, le=3)
+    id_kind: str | None = Field(None, pattern="^(cccd|cmnd|passport|none)$")
+    id_number: str | None = Field(None, max_length=40)
+    insurance: str | None = Field(None, max_length=40)
+    address: str | None = Field(None, max_length=300)
+    admission_number: str | None = Field(None, max_length=40)
+    department: str | None = Field(None, max_length=100)
+    room: str | None = Field(None, max_length=40)
+    bed: str | None = Field(None, max_length=40)
+    admitted_on: dt.date | None = None
+    treated_until: dt.date | None = None
+    summary: str | None = Field(None, max_length=20_000)
+    course: str | None = Field(None, max_length=20_000)
+    treatment: str | None = Field(None, max_length=20_000)
+    diagnosis: str | None = Field(None, max_length=2_000)
+    icd10: str | None = Field(None, max_length=200)
+    informed_how: str | None = Field(None, pattern="^(|patient|family|emergency)$")
+    informed_by: str | None = Field(None, max_length=120)
+    contract: str | None = Field(None, max_length=100)
+    contract_reason: str | None = Field(None, max_length=500)
+    questions: tuple[str, ...] | None = Field(None, max_length=20)
+    labs: tuple[LabDraft, ...] | None = Field(None, max_length=100)
+
+
+PLAIN = frozenset(Draft.model_fields) - {"version", "questions", "labs"}
+
+
+class NotReady(Refusal):
+    """Sent too early: `missing` on the page says what is still needed."""
+
+    code = "not-ready"
+    status = 422
+    sentence = later("Chưa gửi được: còn thiếu {what}.")
+
+
+@dataclass(frozen=True)
+class Hint:
+    """Something that the form still lacks, in plain words; only the needed ones stop the sending."""
+
+    field: str
+    text: str
+    is_needed: bool
+
+
+async def begin(session: AsyncSession, by: Principal) -> Consultation:
+    """An empty draft; its number counts the hospital's cases."""
+    hospital = await session.get_one(Hospital, by.hospital_id)
+    count = await session.scalar(
+        select(func.count()).select_from(Consultation).where(Consultation.hospital_id == by.hospital_id)
+    )
+    case = Consultation(
+        public_id=keys.opaque(),
+        code=f"{hospital.code}-{(count or 0) + 1:04}",
+        hospital_id=by.hospital_id,
+        requested_by_id=by.person_id,
+        stage=Stage.DRAFT,
+        questions=[],
+        labs=[],
+    )
+    session.add(case)
+    await session.flush()
+    return case
+
+
+async def save(session: AsyncSession, case: Consultation, draft: Draft, by: Principal) -> None:
+    """Keep what was typed, as it was typed: half a number is kept too, and judged when sending."""
+    steps = steps_for(case.stage, by, side=case.side_of(by), urgency=case.urgency)
+    if Step.EDIT not in steps:
+        raise WrongStage
+    if draft.version is not None and draft.version != case.version:
+        raise Stale
+    given = draft.model_dump(include=draft.model_fields_set & PLAIN)
+    if case.stage is not Stage.DRAFT:
+        for fixed in ("target_hospital_id", "urgency"):
+            given.pop(fixed, None)  # changed at the desk once sent
+    await _check_target(session, given, by)
+    if "informed_how" in given and given["informed_how"] != case.informed_how:
+        case.informed_at = now() if given["informed_how"] else None
+    for name, value in given.items():
+        setattr(case, name, value if value is not None else _empty(name))
+    case.patient_name_key = fold(case.patient_name)
+    if draft.birth_text is not None:
+        _read_birth(case)
+    if draft.questions is not None:
+        _keep_questions(case, draft.questions)
+    if draft.labs is not None:
+        case.labs = [
+            LabValue(
+                name=lab.name.strip(), value=lab.value.strip(), unit=lab.unit.strip(), taken_on=lab.taken_on
+            )
+            for lab in draft.labs
+            if lab.name.strip() or lab.value.strip()
+        ]
+    case.changed_at = now()
+    await session.flush()
+
+
+def _read_birth(case: Consultation) -> None:
+    try:
+        birth = BirthDate.parse(case.birth_text, today())
+    except BadBirthDate:
+        case.birth_on = None
+        return
+    case.birth_on, case.birth_precision = birth.first_day, birth.precision.value
+
+
+def today() -> dt.date:
+    """The local day in Vietnam."""
+    return now().astimezone(HERE).date()
+
+
+def _empty(name: str) -> object:
+    """What stands for nothing in each column."""
+    nothing: dict[str, object] = {
+        "admitted_on": None,
+        "treated_until": None,
+        "target_hospital_id": None,
+        "urgency": Urgency.ROUTINE,
+        "sex": 3,
+        "id_kind": "cccd",
+    }
+    return nothing.get(name, "")
+
+
+def _keep_questions(case: Consultation, texts: Sequence[str]) -> None:
+    """Question n keeps its row (and with it the answer in the draft of the minutes)."""
+    wanted = [text.strip() for text in texts if text.strip()]
+    for number, text in enumerate(wanted, 1):
+        if number <= len(case.questions):
+            case.questions[number - 1].text = text
+        else:
+            case.questions.append(Question(number=number, text=text))
+    del case.questions[len(wanted) :]
+
+
+async def _check_target(session: AsyncSession, given: dict[str, Any], by: Principal) -> None:
+    target = given.get("target_hospital_id")
+    if target is None:
+        return
+    found = await session.get(Hospital, target)
+    if found is None or found.closed_at or found.tier == "department" or target == by.hospital_id:
+        raise Invalid({"target_hospital_id": later("Hãy chọn một bệnh viện trong danh sách.")})
+
+
+# (field, what is missing in words, needed to send?) in the order of the form.
+LACKING: tuple[tuple[str, str, bool], ...] = (
+    ("patient_name", later("họ tên người bệnh"), True),
+    ("birth_text", later("ngày hoặc năm sinh"), True),
+    ("summary", later("tóm tắt bệnh án"), True),
+    ("diagnosis", later("chẩn đoán"), True),
+    ("target_hospital_id", later("bệnh viện hỗ trợ"), True),
+    ("specialty", later("chuyên khoa"), True),
+    ("informed_how", later("người bệnh đã được thông tin"), True),
+    ("id_number", later("số CCCD"), False),
+    ("admission_number", later("số vào viện"), False),
+    ("admitted_on", later("ngày vào viện"), False),
+    ("course", later("diễn biến bệnh"), False),
+    ("treatment", later("điều trị đã dùng"), False),
+    ("icd10", later("mã ICD-10"), False),
+)
+
+
+def hints(case: Consultation, *, studies: int = 0) -> list[Hint]:
+    """What is still missing, the needed things first."""
+    found = [Hint(field, text, needed) for field, text, needed in LACKING if not getattr(case, field)]
+    if not case.questions:
+        found.append(Hint("questions", later("ít nhất một câu hỏi"), True))
+    if not case.labs:
+        found.append(Hint("labs", later("kết quả xét nghiệm"), False))
+    if not studies:
+        found.append(Hint("studies", later("phim, ảnh chụp"), False))
+    return sorted(found, key=lambda hint: not hint.is_needed)
+
+
+def doubts(case: Consultation) -> dict[str, str]:
+    """Numbers that cannot be right (they stop the sending) by field."""
+    wrong: dict[str, str] = {}
+    if case.id_number and case.id_kind != "none":
+        try:
+            document_number(DocumentKind(case.id_kind), case.id_number)
+        except Refusal as refusal:
+            wrong["id_number"] = refusal.text(str)
+    if case.insurance:
+        try:
+            insurance_number(case.insurance)
+        except Refusal as refusal:
+            wrong["insurance"] = refusal.text(str)
+    if case.birth_text and not case.birth_on:
+        wrong["birth_text"] = BadBirthDate.sentence
+    if case.admitted_on and case.admitted_on > today():
+        wrong["admitted_on"] = later("Ngày vào viện ở tương lai. Hãy xem lại.")
+    if case.admitted_on and case.treated_until and case.treated_until < case.admitted_on:
+        wrong["treated_until"] = later("Ngày kết thúc trước ngày vào viện. Hãy xem lại.")
+    if case.patient_name:
+        try:
+            clean_name(case.patient_name)
+        except Refusal as refusal:
+            wrong["patient_name"] = refusal.text(str)
+    return wrong
+
+
+def warnings(case: Consultation) -> list[str]:
+    """Oddities of the citizen number: said, never blocking."""
+    if case.id_kind != "cccd" or "id_number" in doubts(case) or not case.id_number:
+        return []
+    number = CitizenNumber.parse(case.id_number)
+    return [doubt.sentence for doubt in number.doubts(Sex(case.sex), case.birth, today())]
+
+
+async def send(session: AsyncSession, case: Consultation, by: Principal) -> None:
+    """Send the request to the desk of the target hospital; an emergency rings there."""
+    if wrong := doubts(case):
+        raise Invalid(wrong)
+    if needed := [hint.text for hint in hints(case) if hint.is_needed]:
+        raise NotReady(what=", ".join(needed))
+    assert case.target_hospital_id is not None
+    case.patient_name = clean_name(case.patient_name)
+    await take(session, case, Step.REQUEST, by)
+    case.sent_at = now()
+    case.informed_by = case.informed_by or by.name
+    await grant_case(session, case, case.target_hospital_id)
+    await remember_code(session, case)
+    await tell(session, await desk_of(session, case.target_hospital_id), case.id, "requested")
+
+
+async def answer_more(session: AsyncSession, case: Consultation, answer: str, by: Principal) -> None:
+    """The doctor answers what the desk asked; the case is back in the queue."""
+    if not answer.strip():
+        raise Invalid({"answer": later("Hãy viết câu trả lời.")})
+    await take(session, case, Step.ANSWER_MORE, by)
+    case.desk_answer = answer.strip()
+    case.taken_at = None
+    if case.target_hospital_id:
+        await tell(session, await desk_of(session, case.target_hospital_id), case.id, "answered-more")
+
+
+async def desk_of(session: AsyncSession, hospital_id: int) -> set[int]:
+    """The coordinators of a hospital."""
+    return await people_with(session, hospital_id, Role.COORDINATOR)
+
+
+async def people_with(session: AsyncSession, hospital_id: int, role: Role) -> set[int]:
+    table = Membership.__table__  # whom to tell is the service's business, beyond the asker's scope
+    found = await session.execute(
+        select(table.c.person_id, table.c.role_words).where(
+            table.c.hospital_id == hospital_id, table.c.left_at.is_(None)
+        )
+    )
+    return {person for person, words in found if role.value in words.split()}
+
+
+async def remember_code(session: AsyncSession, case: Consultation) -> None:
+    """Next time this hospital writes the same diagnosis, its code comes first."""
+    code = case.icd10.split()[0] if case.icd10.split() else ""
+    if not code or not case.diagnosis:
+        return
+    sqlite = session.get_bind().dialect.name == "sqlite"
+    first = (insert_sqlite if sqlite else insert_postgresql)(EarlierCode)
+    await session.execute(
+        first.values(
+            hospital_id=case.hospital_id, code=code, text=case.diagnosis[:200], uses=1
+        ).on_conflict_do_update(
+            index_elements=["hospital_id", "code", "text"], set_={"uses": EarlierCode.uses + 1}
+        )
+    )
+
+
+async def earlier_codes(session: AsyncSession, hospital_id: int) -> list[tuple[str, str, int]]:
+    rows = await session.execute(
+        select(EarlierCode.code, EarlierCode.text, EarlierCode.uses)
+        .where(EarlierCode.hospital_id == hospital_id)
+        .order_by(EarlierCode.uses.desc())
+        .limit(500)
+    )
+    return [(row.code, row.text, row.uses) for row in rows]

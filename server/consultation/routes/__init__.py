@@ -1,0 +1,19 @@
+"""Every address of the journey, one module a step, in its order. Handlers translate; the steps decide."""
+
+from server.consultation.routes import (
+    case,
+    documents,
+    join,
+    minutes,
+    outcome,
+    request,
+    schedule,
+    share,
+    triage,
+)
+
+TABLES = tuple(
+    module.routes for module in (case, request, documents, triage, schedule, join, share, minutes, outcome)
+)
+
+__all__ = ["TABLES"]

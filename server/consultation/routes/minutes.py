@@ -1,0 +1,222 @@
+"""minutes: draft, key images, signatures, addenda, PDF; and the answer in writing."""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Final, Literal
+
+from aiohttp import web
+from pydantic import Field, StringConstraints
+
+from server.consultation import minutes, share, views
+from server.consultation.form import form as forms
+from server.consultation.form.pdf import render as render_pdf
+from server.consultation.model import Consultation, KeyImage
+from server.consultation.routes.answer import Command, Short, Text, done, page_of
+from server.people import sign_in
+from server.people.model import Person
+from server.people.routes import GUESSES, PASSWORDS, address_of
+from server.people.sign_in import WrongPassword
+from server.platform.db import now
+from server.platform.errors import Invalid, NotFound, later
+from server.platform.http import SESSION, THING, parse, principal, to_json
+from server.platform.pages import language, render
+
+# (study, SOP Instance UID, frame, [center, width, inverted]) -> small JPEG and words for series and image
+Picture = Callable[[int, str, int, list[float]], Awaitable[dict[str, Any]]]
+PICTURES: Final = web.AppKey[Picture]("pictures")
+
+routes = web.RouteTableDef()
+
+
+@routes.get("/consultations/{consultation}/minutes")
+async def get_minutes(asked: web.Request) -> web.Response:
+    case, by = asked[THING], principal(asked)
+    return render(asked, await views.minutes_page(asked[SESSION], case, by))
+
+
+@routes.get("/consultations/{consultation}/minutes/form")
+async def get_form(asked: web.Request) -> web.Response:
+    """What would be signed now: the printed fields, what is lacking, the digest to sign."""
+    page = await views.minutes_page(asked[SESSION], asked[THING], principal(asked))
+    return to_json(views.form_as_json(page))
+
+
+@routes.get("/consultations/{consultation}/minutes/draft")
+async def get_draft(asked: web.Request) -> web.Response:
+    since = asked.query.get("since", "0")
+    seq, updates = await minutes.draft_since(
+        asked[SESSION], asked[THING], int(since) if since.isdigit() and len(since) < 10 else 0
+    )
+    return to_json({"seq": seq, "updates": [base64.b64encode(update).decode() for update in updates]})
+
+
+class DraftUpdate(Command):
+    update: str = Field(max_length=100_000)
+
+
+@routes.post("/consultations/{consultation}/minutes/draft")
+async def post_draft(asked: web.Request) -> web.Response:
+    command = await parse(asked, DraftUpdate)
+    try:
+        update = base64.b64decode(command.update, validate=True)
+    except binascii.Error:
+        raise Invalid({"update": later("Nội dung gửi lên không đọc được.")}) from None
+    return to_json({"seq": await minutes.write(asked[SESSION], asked[THING], update, principal(asked))})
+
+
+# --- key images ---
+
+
+class AddKeyImage(Command):
+    study: int
+    sop: str = Field(pattern=r"^[0-9.]{1,64}$")
+    frame: int = Field(ge=1, le=1_000_000)
+    voi: list[float] = Field(min_length=3, max_length=3)
+    view: list[float] = Field(min_length=6, max_length=6)
+    caption: Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)] = ""
+
+
+def key_image_json(case: Consultation, image: KeyImage) -> dict[str, Any]:
+    return {
+        "id": image.id,
+        "study": image.study_id,
+        "sop": image.sop_uid,
+        "frame": image.frame,
+        "voi": image.voi,
+        "view": image.view,
+        "caption": image.caption,
+        "label": " · ".join(word for word in (image.study, image.series, image.image) if word),
+        "picture": f"data:image/jpeg;base64,{base64.b64encode(image.picture).decode()}",
+    }
+
+
+@routes.get("/consultations/{consultation}/minutes/key-images")
+async def get_key_images(asked: web.Request) -> web.Response:
+    case = asked[THING]
+    found = await minutes.key_images(asked[SESSION], case)
+    return to_json({"images": [key_image_json(case, image) for image in found]})
+
+
+@routes.post("/consultations/{consultation}/minutes/key-images")
+async def post_key_image(asked: web.Request) -> web.Response:
+    command, case, by, session = (
+        await parse(asked, AddKeyImage),
+        asked[THING],
+        principal(asked),
+        asked[SESSION],
+    )
+    if command.study not in await share.visible_study_ids(session, case, by):
+        raise NotFound
+    if await minutes.minutes_of(session, case) is not None:
+        raise minutes.DraftLocked
+    await session.commit()  # the picture is made outside the transaction
+    shown = await asked.app[PICTURES](command.study, command.sop, command.frame, command.voi)
+    image = KeyImage(
+        consultation_id=case.id,
+        study_id=command.study,
+        sop_uid=command.sop,
+        frame=command.frame,
+        voi=command.voi,
+        view=command.view,
+        caption=command.caption,
+        by_id=by.person_id,
+        **shown,
+    )
+    session.add(image)
+    await session.flush()
+    return to_json(key_image_json(case, image), status=201)
+
+
+@routes.delete("/consultations/{consultation}/minutes/key-images/{image}")
+async def delete_key_image(asked: web.Request) -> web.Response:
+    await _set_removed(asked, removed=True)
+    return web.Response(status=204)
+
+
+@routes.post("/consultations/{consultation}/minutes/key-images/{image}/restore")
+async def post_key_image_restore(asked: web.Request) -> web.Response:
+    return to_json(key_image_json(asked[THING], await _set_removed(asked, removed=False)))
+
+
+async def _set_removed(asked: web.Request, *, removed: bool) -> KeyImage:
+    case = asked[THING]
+    number = asked.match_info["image"]
+    if not number.isdigit() or len(number) > 12:
+        raise NotFound
+    if await minutes.minutes_of(asked[SESSION], case) is not None:
+        raise minutes.DraftLocked
+    image = await minutes.key_image(asked[SESSION], case, int(number))
+    image.removed_at = now() if removed else None
+    return image
+
+
+# --- signing ---
+
+
+async def password_is_right(asked: web.Request, password: str) -> None:
+    """A signature needs the password anew: who walks up to an open screen cannot sign. Raises WrongPassword."""
+    by = principal(asked)
+    person = await asked[SESSION].get_one(Person, by.person_id)
+    await asked.app[GUESSES].must_have_left(by.login, address_of(asked), True)
+    if not await asked.app[PASSWORDS].is_right(password, person.password_hash):
+        await asked.app[GUESSES].note(by.login, address_of(asked), True)
+        raise sign_in.WrongSignature
+
+
+class Sign(Command):
+    role: Literal["secretary", "chair"]
+    password: Annotated[str, StringConstraints(max_length=200)] = ""
+    digest: Short = ""
+
+
+@routes.post("/consultations/{consultation}/minutes/sign")
+async def post_sign(asked: web.Request) -> web.Response:
+    command = await parse(asked, Sign)
+    await password_is_right(asked, command.password)
+    await minutes.sign(
+        asked[SESSION], asked[THING], principal(asked), role=command.role, digest=command.digest
+    )
+    return done(asked, f"{page_of(asked[THING])}/minutes")
+
+
+@routes.post("/consultations/{consultation}/minutes/give-back")
+async def post_give_back(asked: web.Request) -> web.Response:
+    await minutes.give_back(asked[SESSION], asked[THING], principal(asked))
+    return done(asked, f"{page_of(asked[THING])}/minutes")
+
+
+class AddAddendum(Command):
+    text: Text = ""
+    password: Annotated[str, StringConstraints(max_length=200)] = ""
+
+
+@routes.post("/consultations/{consultation}/minutes/addenda")
+async def post_addendum(asked: web.Request) -> web.Response:
+    command = await parse(asked, AddAddendum)
+    await password_is_right(asked, command.password)
+    await minutes.add(asked[SESSION], asked[THING], principal(asked), command.text)
+    return done(asked, f"{page_of(asked[THING])}/minutes")
+
+
+@routes.get("/consultations/{consultation}/minutes/pdf")
+async def get_pdf(asked: web.Request) -> web.Response:
+    form, annex = await minutes.compose(asked[SESSION], asked[THING])
+    chosen: forms.Any = language(asked)
+    body = await asyncio.to_thread(render_pdf, form, annex, language=chosen)
+    name = f"bien-ban-{asked[THING].code}.pdf"
+    return web.Response(
+        body=body,
+        content_type="application/pdf",
+        headers={"Content-Disposition": f'inline; filename="{name}"', "Content-Security-Policy": "sandbox"},
+    )
+
+
+@routes.post("/consultations/{consultation}/answer")
+async def post_answer(asked: web.Request) -> web.Response:
+    await minutes.answer(asked[SESSION], asked[THING], principal(asked))
+    return done(asked, f"{page_of(asked[THING])}/minutes")
+
+
+__all__ = ["PICTURES", "WrongPassword", "routes"]

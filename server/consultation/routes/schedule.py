@@ -1,0 +1,134 @@
+"""schedule: booking, calendar, agenda"""
+
+import asyncio
+import datetime as dt
+from typing import Literal
+
+from aiohttp import web
+
+from server.consultation import request, schedule, views
+from server.consultation.calendar import MEDIA_TYPE, Booking, Guest, Method, invitation
+from server.consultation.join import NoSession
+from server.consultation.model import Consultation
+from server.consultation.routes.answer import Command, Reason, Short, done, page_of
+from server.platform.db import HERE, now
+from server.platform.errors import Invalid, later
+from server.platform.http import SESSION, SETTINGS, THING, parse, principal
+from server.platform.pages import render
+
+routes = web.RouteTableDef()
+
+
+class Schedule(Command):
+    specialist_id: int
+    day: dt.date | None = None
+    time: dt.time | None = None  # local, Asia/Ho_Chi_Minh
+    minutes: int = 30
+    place: Short = ""
+    kind: Literal["live", "written"] = "live"
+    starts_now: bool = False
+
+    @property
+    def starts_at(self) -> dt.datetime:
+        if self.starts_now:
+            return now()
+        if self.day is None or self.time is None:
+            raise Invalid({"time": later("Hãy chọn ngày và giờ.")})
+        return dt.datetime.combine(self.day, self.time, HERE)
+
+
+@routes.get("/consultations/{consultation}/schedule")
+async def get_schedule(asked: web.Request) -> web.Response:
+    return render(asked, await views.schedule_page(asked[SESSION], asked[THING], principal(asked)))
+
+
+@routes.post("/consultations/{consultation}/schedule")
+async def post_schedule(asked: web.Request) -> web.Response:
+    case, by = asked[THING], principal(asked)
+    command = await parse(asked, Schedule)
+    await schedule.schedule(
+        asked[SESSION],
+        case,
+        by,
+        specialist_id=command.specialist_id,
+        starts_at=command.starts_at,
+        minutes=command.minutes,
+        place=command.place,
+        kind=command.kind,
+    )
+    return done(asked, page_of(case))
+
+
+@routes.post("/consultations/{consultation}/schedule/{session}")
+async def post_reschedule(asked: web.Request) -> web.Response:
+    case, by = asked[THING], principal(asked)
+    command = await parse(asked, Schedule)
+    booked = await schedule.session_of(asked[SESSION], case, asked.match_info["session"])
+    await schedule.reschedule(
+        asked[SESSION],
+        case,
+        booked,
+        by,
+        specialist_id=command.specialist_id,
+        starts_at=command.starts_at,
+        minutes=command.minutes,
+        place=command.place,
+    )
+    return done(asked, page_of(case))
+
+
+@routes.post("/consultations/{consultation}/cancel")
+async def post_cancel(asked: web.Request) -> web.Response:
+    command = await parse(asked, Reason)
+    await schedule.cancel(asked[SESSION], asked[THING], principal(asked), command.reason)
+    return done(asked, page_of(asked[THING]))
+
+
+@routes.post("/consultations/{consultation}/reopen")
+async def post_reopen(asked: web.Request) -> web.Response:
+    await schedule.reopen(asked[SESSION], asked[THING], principal(asked))
+    return done(asked, page_of(asked[THING]))
+
+
+@routes.get("/agenda")
+async def get_agenda(asked: web.Request) -> web.Response:
+    return render(asked, await views.agenda_page(asked[SESSION], principal(asked), _day(asked)))
+
+
+def _day(asked: web.Request) -> dt.date:
+    try:
+        return dt.date.fromisoformat(asked.query.get("day", ""))
+    except ValueError:
+        return request.today()
+
+
+@routes.get("/consultations/{consultation}/calendar.ics")
+async def get_calendar(asked: web.Request) -> web.Response:
+    """The session to come as a calendar file; a cancelled one takes itself back."""
+    case: Consultation = asked[THING]
+    booked = views.next_session(case) or (case.sessions[-1] if case.sessions else None)
+    if booked is None:
+        raise NoSession
+    settings = asked.app[SETTINGS]
+    booking = Booking(
+        session=booked.public_id,
+        code=case.code,
+        title=f"Hội chẩn, {case.hospital.short_name}",
+        starts_at=booked.starts_at,
+        ends_at=booked.ends_at,
+        link=f"{settings.origin}{page_of(case)}/check",
+        place=booked.place,
+        revision=booked.revision,
+        changed_at=case.changed_at,
+        organiser=Guest(case.target_hospital.name if case.target_hospital else ""),
+        guests=[Guest(case.requested_by.full_name), Guest(booked.specialist.full_name)],
+    )
+    method = Method.CANCEL if booked.cancelled_at else Method.REQUEST
+    body = await asyncio.to_thread(invitation, booking, method=method, host=settings.origin.split("://")[1])
+    return web.Response(
+        body=body,
+        headers={
+            "Content-Type": MEDIA_TYPE,
+            "Content-Disposition": f'attachment; filename="hoi-chan-{case.code}.ics"',
+        },
+    )

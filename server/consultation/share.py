@@ -1,0 +1,224 @@
+"""share: which studies a case shows to whom; an inbox of studies not tied to a case; the wrong-patient guard."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from dicom.index import studies
+from server.consultation.grants import end_grants, grant_studies, is_live, shared_study_ids
+from server.consultation.journey import CLOSED, WAITING_FOR_DESK, Side, Stage, WrongStage
+from server.consultation.model import Consultation, Grant, SharedStudy
+from server.consultation.take import CASE
+from server.people.birth import BadBirthDate, BirthDate
+from server.platform.db import now
+from server.platform.errors import NotFound, Refusal, later
+from server.platform.events import audit, ring
+from server.platform.policy import Principal
+
+BEFORE_TRIAGE = WAITING_FOR_DESK | {Stage.DRAFT, Stage.NEEDS_MORE}
+DICOM_SEX = {"M": 1, "F": 2}
+DIFFERENCES = {
+    "name": later("Họ tên trên ảnh khác với hồ sơ"),
+    "id": later("Số CCCD trên ảnh khác với hồ sơ"),
+    "birth": later("Ngày sinh trên ảnh khác với hồ sơ"),
+    "sex": later("Giới tính trên ảnh khác với hồ sơ"),
+}
+
+
+class OtherPatient(Refusal):
+    """The DICOM header names somebody else: a person must look and say it is the same patient."""
+
+    code = "other-patient"
+    status = 409
+    sentence = later(
+        "Thông tin người bệnh trên ảnh khác với hồ sơ: {kinds}. "
+        "Hãy so lại; nếu đúng là cùng một người, bấm “Đúng người bệnh”."
+    )
+
+
+@dataclass(frozen=True)
+class StudyLine:
+    """A study as lists show it."""
+
+    id: int
+    patient_name: str
+    patient_id: str
+    birth: str
+    sex: str
+    description: str
+    modalities: tuple[str, ...]
+    study_date: str
+    instances: int
+    received_at_ms: int
+    source: str
+
+
+def line(row: Row[Any]) -> StudyLine:
+    return StudyLine(
+        id=row.id,
+        patient_name=row.patient_name.replace("^", " ").strip(),
+        patient_id=row.patient_id,
+        birth=day_of(row.patient_birth_date),
+        sex=row.patient_sex,
+        description=row.description,
+        modalities=tuple(word for word in row.modalities.split("\\") if word),
+        study_date=day_of(row.study_date),
+        instances=row.instance_count,
+        received_at_ms=row.received_at_ms,
+        source=row.source,
+    )
+
+
+def day_of(text: str) -> str:
+    """DA (YYYYMMDD) as people read it."""
+    return f"{text[6:8]}/{text[4:6]}/{text[:4]}" if len(text) == 8 and text.isdigit() else text
+
+
+async def inbox(session: AsyncSession, by: Principal) -> list[StudyLine]:
+    """The hospital's studies that no case has, the newest first."""
+    tied = select(SharedStudy.study_id).where(SharedStudy.removed_at.is_(None))
+    rows = await session.execute(
+        select(studies)
+        .where(studies.c.owner_id == by.hospital_id, studies.c.removed_at_ms.is_(None))
+        .where(studies.c.id.not_in(tied))
+        .order_by(studies.c.received_at_ms.desc())
+        .limit(200)
+    )
+    return [line(row) for row in rows]
+
+
+async def studies_of(session: AsyncSession, case: Consultation, by: Principal) -> list[StudyLine]:
+    """The studies of the case that `by` may see."""
+    ids = await visible_study_ids(session, case, by)
+    rows = await session.execute(select(studies).where(studies.c.id.in_(ids)).order_by(studies.c.id))
+    return [line(row) for row in rows]
+
+
+async def studies_known(session: AsyncSession, case: Consultation) -> list[str]:
+    """The descriptions of all studies tied to the case."""
+    rows = await session.scalars(
+        select(studies.c.description).where(studies.c.id.in_(await shared_study_ids(session, case)))
+    )
+    return list(rows)
+
+
+async def visible_study_ids(session: AsyncSession, case: Consultation, by: Principal) -> frozenset[int]:
+    """The asking side sees its own; others what a grant that holds now gives them."""
+    shared = await shared_study_ids(session, case)
+    if case.side_of(by) is Side.ASKING:
+        return frozenset(shared)
+    granted = await session.scalars(
+        select(Grant.study_id).where(
+            Grant.consultation_id == case.id,
+            Grant.hospital_id == by.hospital_id,
+            Grant.study_id.in_(shared),
+            *is_live(now()),  # type: ignore[arg-type]
+        )
+    )
+    return frozenset(study_id for study_id in granted if study_id is not None)
+
+
+async def own_study(session: AsyncSession, study_id: int, by: Principal) -> Row[Any]:
+    row = (
+        await session.execute(
+            select(studies).where(
+                studies.c.id == study_id,
+                studies.c.owner_id == by.hospital_id,
+                studies.c.removed_at_ms.is_(None),
+            )
+        )
+    ).one_or_none()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def differences(case: Consultation, row: Row[Any]) -> list[str]:
+    """The kinds in which the DICOM header and the request name different patients; what one lacks is no difference."""
+    found: list[str] = []
+    if row.patient_name_key and case.patient_name_key and row.patient_name_key != case.patient_name_key:
+        found.append("name")
+    if len(row.patient_id) == 12 and row.patient_id.isdigit() and case.id_kind == "cccd" and case.id_number:
+        if row.patient_id != case.id_number:
+            found.append("id")
+    if case.birth and not _same_birth(case.birth, row.patient_birth_date):
+        found.append("birth")
+    sex = DICOM_SEX.get(row.patient_sex)
+    if sex and case.sex in {1, 2} and sex != case.sex:
+        found.append("sex")
+    return found
+
+
+def _same_birth(birth: BirthDate, header: str) -> bool:
+    if len(header) != 8 or not header.isdigit():
+        return True
+    try:
+        other = BirthDate.parse(f"{header[:4]}-{header[4:6]}-{header[6:]}", now().date())
+    except BadBirthDate:
+        return True
+    return birth.may_equal(other)
+
+
+async def attach(
+    session: AsyncSession, case: Consultation, study_id: int, by: Principal, *, same_patient: bool
+) -> None:
+    """Tie a study of the own hospital to the case. Raises OtherPatient until a person says it is the same."""
+    if case.side_of(by) is not Side.ASKING or case.stage in CLOSED:
+        raise WrongStage
+    row = await own_study(session, study_id, by)
+    kinds = differences(case, row)
+    if kinds and not same_patient:
+        raise OtherPatient(kinds=", ".join(DIFFERENCES[kind].lower() for kind in kinds))
+    known = await session.scalar(
+        select(SharedStudy).where(SharedStudy.consultation_id == case.id, SharedStudy.study_id == study_id)
+    )
+    if known is None:
+        known = SharedStudy(consultation_id=case.id, study_id=study_id, added_by_id=by.person_id)
+        session.add(known)
+    known.removed_at = None
+    known.differences = kinds
+    known.accepted_by_id = by.person_id if kinds else None
+    await session.flush()
+    await audit(
+        session,
+        "share",
+        f"consultation:{case.public_id} study:{study_id}",
+        by=by,
+        differences=" ".join(kinds),
+    )
+    if case.stage not in BEFORE_TRIAGE:
+        await grant_studies(session, case, [study_id])
+    ring(session, CASE.format(case.id), studies=True)
+
+
+async def detach(session: AsyncSession, case: Consultation, study_id: int, by: Principal) -> None:
+    """Untie a study; it is in the inbox again, and nobody else sees it any more. `attach` undoes this."""
+    if case.side_of(by) is not Side.ASKING or case.stage in CLOSED | {Stage.SIGNED}:
+        raise WrongStage
+    known = await session.scalar(
+        select(SharedStudy).where(
+            SharedStudy.consultation_id == case.id,
+            SharedStudy.study_id == study_id,
+            SharedStudy.removed_at.is_(None),
+        )
+    )
+    if known is None:
+        raise NotFound
+    known.removed_at = now()
+    await end_grants(session, case, "detached", study_id=study_id)
+    await audit(session, "unshare", f"consultation:{case.public_id} study:{study_id}", by=by)
+    ring(session, CASE.format(case.id), studies=True)
+
+
+async def open_cases(session: AsyncSession, by: Principal) -> Sequence[Consultation]:
+    """Cases of the own hospital that may still get studies: the choices in the inbox."""
+    found = await session.scalars(
+        select(Consultation)
+        .where(Consultation.hospital_id == by.hospital_id, Consultation.stage.not_in(CLOSED))
+        .order_by(Consultation.changed_at.desc())
+        .limit(100)
+    )
+    return list(found)

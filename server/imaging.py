@@ -1,0 +1,171 @@
+"""Where the service and the DICOM library meet: what `dicom/` asks of its host, answered from our tables."""
+
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from aiohttp import web
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from dicom import index
+from dicom.framecache import FrameCache
+from dicom.ingest import Committed, Received
+from dicom.instance import BadInstance
+from dicom.ports import Scope
+from dicom.sandbox import Sandbox
+from dicom.store import BlobStore
+from server.consultation import share
+from server.consultation.model import Consultation
+from server.platform import keys
+from server.platform.db import Database
+from server.platform.errors import NotFound
+from server.platform.events import audit, ring
+from server.platform.http import principal
+from server.platform.jobs import enqueue
+from server.platform.policy import Principal, Role, Row, roles
+from server.platform.recent import Recent
+from server.platform.settings import Settings
+
+READERS = roles(Role.DOCTOR, Role.SPECIALIST)
+PARTY = READERS | roles(Role.COORDINATOR)
+SCOPE_KEPT_S = 1.0  # for so long an ended grant may still serve
+SITTING_S = 1800.0
+KEY_IMAGE_PX = 480
+INBOX = "inbox:{}"  # rung when a hospital received images
+
+
+def policy_rows(addresses: Iterable[str]) -> list[Row]:
+    """One row for each address of `dicom/web`; which studies may be seen there, `scope` decides."""
+    return [
+        Row(
+            address,
+            PARTY if "{consultation}" in address else READERS,
+            streams=True,
+            is_open_to_scripts=True,
+        )
+        for address in addresses
+    ]
+
+
+class Imaging:
+    """The ports of `dicom/web` and of the gateway."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self.store = BlobStore(settings.store_dir, keys.derive(settings.key, "store"))
+        self.sandbox = Sandbox()
+        self.frames = FrameCache(settings.data_dir / "frames", self.store, self.sandbox)
+        self.public_url = settings.public_url.rstrip("/")
+        self._database = database
+        self._scopes: Recent[tuple[str, str], Scope] = Recent(SCOPE_KEPT_S)
+        self._sittings: Recent[tuple[str, int], bool] = Recent(SITTING_S)
+
+    async def scope(self, request: web.Request) -> Scope:
+        """Own hospital's studies, or those that the named case shows to this person."""
+        by = principal(request)
+        case_id = request.match_info.get("consultation", "")
+        if not case_id:
+            return Scope(
+                owner_id=by.hospital_id, study_ids=None, may_store=by.has(Role.DOCTOR, Role.SPECIALIST)
+            )
+        known = self._scopes.get((by.sign_in, case_id))
+        return known or self._scopes.keep((by.sign_in, case_id), await self._case_scope(case_id, by))
+
+    async def _case_scope(self, case_id: str, by: Principal) -> Scope:
+        async with self._database.session(by, writes=False) as session:
+            case = await session.scalar(select(Consultation).where(Consultation.public_id == case_id))
+            if case is None or by.hospital_id not in {case.hospital_id, case.target_hospital_id}:
+                raise NotFound
+            visible = await share.visible_study_ids(session, case, by)
+            return Scope(owner_id=by.hospital_id, study_ids=visible, may_store=False)
+
+    def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        return self._database.read()
+
+    async def viewed(self, request: web.Request, study_id: int) -> None:
+        """One audit row a person, study and sitting: written before the first byte is sent."""
+        by = principal(request)
+        if self._sittings.get((by.sign_in, study_id)):
+            return
+        async with self._database.session(by) as session:
+            await audit(session, "view-study", f"study:{study_id}", by=by)
+        self._sittings.keep((by.sign_in, study_id), True)
+
+    async def commit(
+        self, scope: Scope, received: Sequence[Received], source: str, sender: str
+    ) -> list[Committed]:
+        return await self.receive(scope.owner_id, received, source)
+
+    async def receive(self, owner_id: int, received: Sequence[Received], source: str) -> list[Committed]:
+        """Index, audit, job and doorbell in one transaction; the bytes are durable already."""
+        async with self._database.system() as session:
+            committed = await index.add_all(session, owner_id, received, source)
+            for study_id in sorted({one.study_id for one in committed if one.is_new}):
+                count = sum(one.is_new and one.study_id == study_id for one in committed)
+                facts = {"source": source, "instances": count}
+                await audit(session, "receive", f"study:{study_id}", by=None, hospital_id=owner_id, **facts)
+                enqueue(session, "frames", study_id=study_id)
+            ring(session, INBOX.format(owner_id))
+        return committed
+
+    async def make_frames(self, study_id: int) -> None:
+        """Write the frame cache of a study's instances; what cannot be shown is noted with the reason."""
+        table = index.instances
+        async with self._database.read() as connection:
+            waiting = await connection.execute(
+                select(table.c.id, table.c.blob)
+                .where(table.c.study_id == study_id, table.c.frames > 0)
+                .where(table.c.frames_at_ms.is_(None), table.c.frames_refused.is_(None))
+                .order_by(table.c.number)
+            )
+            rows = waiting.all()
+        for row in rows:
+            try:
+                await self.frames.ensure_frames(row.blob)
+                made: dict[str, Any] = {"frames_at_ms": int(time.time() * 1000)}
+            except BadInstance as refused:
+                made = {"frames_refused": refused.code}
+            async with self._database.system() as session:
+                await session.execute(update(table).where(table.c.id == row.id).values(**made))
+
+    async def picture(self, study_id: int, sop_uid: str, frame: int, voi: list[float]) -> dict[str, Any]:
+        """A small JPEG of an image as it was seen, and the words that name it in the annex."""
+        async with self._database.read() as connection:
+            row = (
+                await connection.execute(
+                    select(
+                        index.instances.c.blob,
+                        index.instances.c.number,
+                        index.series.c.number.label("series_number"),
+                        index.series.c.description.label("series_description"),
+                        index.series.c.modality,
+                        index.studies.c.study_uid,
+                        index.studies.c.description,
+                        index.studies.c.study_date,
+                    )
+                    .join(index.series, index.series.c.id == index.instances.c.series_id)
+                    .join(index.studies, index.studies.c.id == index.instances.c.study_id)
+                    .where(index.instances.c.study_id == study_id, index.instances.c.sop_uid == sop_uid)
+                )
+            ).first()
+        if row is None:
+            raise NotFound
+        center, width, inverted = voi
+        jpeg: bytes = await self.sandbox.run(
+            "picture",
+            path=self.store.path(row.blob),
+            number=frame,
+            center=center,
+            width=width,
+            inverted=bool(inverted),
+            side_px=KEY_IMAGE_PX,
+        )
+        words = (row.modality, row.description, share.day_of(row.study_date))
+        return {
+            "picture": jpeg,
+            "study": " ".join(word for word in words if word),
+            "study_uid": row.study_uid,
+            "series": " ".join(str(word) for word in (row.series_number, row.series_description) if word),
+            "image": str(row.number or ""),
+        }

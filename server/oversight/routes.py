@@ -1,0 +1,48 @@
+"""The pages of the health department: figures by hospital and period."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import ClassVar
+
+from aiohttp import web
+
+from server.oversight.figures import Figures, figures
+from server.platform.db import HERE, now
+from server.platform.http import SESSION
+from server.platform.pages import Page, render
+
+routes = web.RouteTableDef()
+LONGEST_DAYS = 3 * 366
+
+
+@dataclass(frozen=True)
+class OversightPage(Page):
+    template: ClassVar[str] = "oversight.html"
+    now: Figures
+    before: Figures  # the period of the same length before
+
+
+@routes.get("/oversight")
+async def get_oversight(asked: web.Request) -> web.Response:
+    first, last = period(asked)
+    length = last - first + dt.timedelta(days=1)
+    return render(
+        asked,
+        OversightPage(
+            now=await figures(asked[SESSION], first, last),
+            before=await figures(asked[SESSION], first - length, first - dt.timedelta(days=1)),
+        ),
+    )
+
+
+def period(asked: web.Request) -> tuple[dt.date, dt.date]:
+    """`?first=2026-07-01&last=…`; this half-year where nothing readable is given."""
+    today = now().astimezone(HERE).date()
+    try:
+        first = dt.date.fromisoformat(asked.query["first"])
+        last = dt.date.fromisoformat(asked.query["last"])
+        if first <= last and (last - first).days <= LONGEST_DAYS:
+            return first, last
+    except (KeyError, ValueError):
+        pass
+    return dt.date(today.year, 1 if today.month <= 6 else 7, 1), today

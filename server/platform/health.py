@@ -1,0 +1,28 @@
+"""Health, readiness, metrics, the API's description."""
+
+from aiohttp import web
+from sqlalchemy import text
+
+from server.platform.http import DATABASE
+from server.platform.metrics import exposition
+
+routes = web.RouteTableDef()
+
+
+@routes.get("/healthz")
+async def get_healthz(_asked: web.Request) -> web.Response:
+    """The process answers."""
+    return web.Response(text="ok\n")
+
+
+@routes.get("/readyz")
+async def get_readyz(asked: web.Request) -> web.Response:
+    """The database answers too: a proxy may send people here."""
+    async with asked.app[DATABASE].read() as connection:
+        await connection.execute(text("SELECT 1"))
+    return web.Response(text="ready\n")
+
+
+@routes.get("/metrics")
+async def get_metrics(_asked: web.Request) -> web.Response:
+    return web.Response(body=exposition(), headers={"Content-Type": "text/plain; version=0.0.4"})

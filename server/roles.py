@@ -1,0 +1,142 @@
+"""What each process is made of, and the supervisor that keeps them running side by side."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+
+from server.platform.db import Database, migrate
+from server.platform.settings import Settings
+
+log = logging.getLogger(__name__)
+
+RESTART_S = (0.5, 1, 2, 5, 10)  # the longer it keeps falling, the longer we wait
+STEADY_S = 30.0
+WORKERS = 2
+
+
+class ProcessRole(StrEnum):
+    WEB = "web"
+    GATEWAY = "gateway"
+    WORKER = "worker"
+
+
+def run_role(role: ProcessRole, settings: Settings) -> None:
+    """Be one process of the service until told to stop."""
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(RUNNERS[role](settings))
+
+
+async def _until_told() -> None:
+    """Wait for SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sign, stop.set)
+    await stop.wait()
+
+
+async def web(settings: Settings) -> None:
+    from aiohttp.web import AppRunner, TCPSite
+
+    from server.app import build_app
+
+    runner = AppRunner(build_app(settings), access_log=None, shutdown_timeout=5)
+    await runner.setup()
+    await TCPSite(runner, settings.host, settings.port, backlog=512).start()
+    log.info("web is open")
+    await _until_told()
+    await runner.cleanup()
+
+
+async def gateway(settings: Settings) -> None:
+    from dicom.gateway import Gateway
+    from server.imaging import Imaging, Peers
+
+    database = Database(settings.database)
+    imaging = Imaging(settings, database)
+    async with imaging.sandbox:
+        door = Gateway(settings.dimse_port, "HOICHAN", Peers(imaging, database), host=settings.dimse_listen)
+        await door.start()
+        await _until_told()
+        await door.stop()
+    await database.close()
+
+
+async def worker(settings: Settings) -> None:
+    from server.imaging import Imaging
+    from server.platform.jobs import work
+
+    database = Database(settings.database)
+    imaging = Imaging(settings, database)
+    handlers: dict[str, Callable[..., Awaitable[None]]] = {"frames": imaging.make_frames}
+    async with imaging.sandbox:
+        tasks = [asyncio.create_task(work(database, handlers)) for _ in range(WORKERS)]
+        await _until_told()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    await database.close()
+
+
+RUNNERS: dict[ProcessRole, Callable[[Settings], Awaitable[None]]] = {
+    ProcessRole.WEB: web,
+    ProcessRole.GATEWAY: gateway,
+    ProcessRole.WORKER: worker,
+}
+
+
+def run_all(settings: Settings, *, extra: tuple[str, ...] = ()) -> int:
+    """Supervise one process a role; `extra` is a command to run once beside them."""
+    return asyncio.run(_supervise(settings, extra))
+
+
+async def _supervise(settings: Settings, extra: tuple[str, ...]) -> int:
+    await migrate(settings.database)
+    keepers = [asyncio.create_task(_keep(role)) for role in ProcessRole]
+    once = asyncio.create_task(_once(extra)) if extra else None
+    await _until_told()
+    for task in (*keepers, *([once] if once else [])):
+        task.cancel()
+    await asyncio.gather(*keepers, *([once] if once else []), return_exceptions=True)
+    return 0
+
+
+async def _once(command: tuple[str, ...]) -> None:
+    await _child(command)
+
+
+async def _keep(role: ProcessRole) -> None:
+    """Start the role, and start it again when it falls."""
+    falls = 0
+    while True:
+        began = time.monotonic()
+        code = await _child(("run", "--role", role.value))
+        falls = 0 if time.monotonic() - began > STEADY_S else falls + 1
+        log.error("%s ended with %s, starting it again", role.value, code)
+        await asyncio.sleep(RESTART_S[min(falls, len(RESTART_S) - 1)])
+
+
+async def _child(arguments: tuple[str, ...]) -> int:
+    """Run `python -m server …` until it ends; a cancelled wait ends the child."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "server", *arguments, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+    )
+    try:
+        return await child.wait()
+    except asyncio.CancelledError:
+        with contextlib.suppress(ProcessLookupError):
+            child.terminate()
+        try:
+            async with asyncio.timeout(10):
+                await child.wait()
+        except TimeoutError:
+            child.kill()
+        raise
