@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -187,12 +188,22 @@ def caddy(upstream: int, tmp_path: Path) -> Iterator[tuple[str, Path]]:
         pytest.skip(str(missing))
 
 
+async def trust_once_ready(address: str, root: Path) -> ssl.SSLContext:
+    """Caddy listens first, then makes its authority, then a certificate from it."""
+    host, _, port = address.partition(":")
+    async with asyncio.timeout(20):
+        while True:
+            with contextlib.suppress(OSError):
+                trust = ssl.create_default_context(cafile=root)
+                _, writer = await asyncio.open_connection(host, int(port), ssl=trust)
+                writer.close()
+                return trust
+            await asyncio.sleep(0.05)
+
+
 async def test_caddy_serves_sockets_over_its_own_tls_and_hides_figures(caddy: tuple[str, Path]) -> None:
     address, root = caddy
-    async with asyncio.timeout(10):
-        while not root.exists():
-            await asyncio.sleep(0.05)
-    trust = ssl.create_default_context(cafile=root)
+    trust = await trust_once_ready(address, root)
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust)) as client:
         async with client.ws_connect(f"wss://{address}/signal") as socket:
