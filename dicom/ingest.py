@@ -73,9 +73,21 @@ class Outcome:
             self.refused.append(RefusedFile(name, reason.code, reason.sentence))
 
 
-async def check(writer: BlobWriter, sandbox: Sandbox) -> Received:
-    """Check what was written and make it durable. Raises BadInstance; then nothing is kept."""
-    summary = await sandbox.summarise(writer.path)
+async def check(writer: BlobWriter, sandbox: Sandbox, named: tuple[str, str] | None = None) -> Received:
+    """Check what was written and make it durable. Raises BadInstance; then nothing is kept.
+
+    `named`: the SOP class and instance that the sender says it is.
+    """
+    # The disk works while the child reads.
+    summary, flushed = await asyncio.gather(
+        sandbox.summarise(writer.path), asyncio.to_thread(writer.flush), return_exceptions=True
+    )
+    if isinstance(summary, BaseException):
+        raise summary
+    if flushed is not None:
+        raise flushed
+    if named is not None and named != (summary.sop_class_uid, summary.sop_uid):
+        raise BadInstance("bad-identifiers")
     blob = await writer.commit()
     return Received(blob, writer.size_bytes, writer.sha256, summary)
 

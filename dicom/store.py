@@ -99,6 +99,7 @@ class BlobWriter:
         self._owner_id = owner_id
         self._descriptor = descriptor
         self._hash = hashlib.sha256()
+        self._is_flushed = False
 
     @property
     def sha256(self) -> str:
@@ -107,10 +108,16 @@ class BlobWriter:
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Append. Goes to the page cache, so it takes microseconds; chunks of at most 1 MiB keep it so."""
         self._hash.update(data)
+        self._is_flushed = False
         view = memoryview(data)
         self.size_bytes += len(view)
         while len(view) > 0:
             view = view[os.write(self._descriptor, view) :]
+
+    def flush(self) -> None:
+        """Bring what was written to the disk. Takes the disk's time: for a thread."""
+        os.fsync(self._descriptor)
+        self._is_flushed = True
 
     async def commit(self) -> BlobKey:
         """Make the blob durable, then give its key."""
@@ -118,7 +125,8 @@ class BlobWriter:
 
     def commit_here(self) -> BlobKey:
         """As `commit`, in the calling thread."""
-        os.fsync(self._descriptor)
+        if not self._is_flushed:
+            self.flush()
         key = self._store.name(self._owner_id, self._hash.digest())
         final = self._store.path(key)
         _make_folder(final.parent)
