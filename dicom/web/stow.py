@@ -127,12 +127,13 @@ class _Storing:
         self._study_uid = study_uid
         self._sender = sender
         self._free = asyncio.Semaphore(AT_ONCE)
+        self._checking: list[asyncio.Task[Outcome]] = []
         self._size_bytes = 0
         self._report = Report()
 
     async def all(self, parts: Parts) -> Report:
-        async with asyncio.TaskGroup() as group:
-            checking: list[asyncio.Task[Outcome]] = []
+        """Take in all parts. Whatever ends it, no check goes on alone."""
+        try:
             count = 0
             while (headers := await parts.next()) is not None:
                 count += 1
@@ -141,11 +142,14 @@ class _Storing:
                 await self._free.acquire()
                 writer = self._ports.store.new(self._scope.owner_id)
                 is_whole = await self._receive(parts, headers, writer)
-                checking.append(group.create_task(self._check(writer, is_whole=is_whole)))
-                if len(checking) == BATCH:
-                    await self._commit(checking)
-                    checking = []
-            await self._commit(checking)
+                self._checking.append(asyncio.create_task(self._check(writer, is_whole=is_whole)))
+                if len(self._checking) == BATCH:
+                    await self._commit()
+            await self._commit()
+        finally:
+            for task in self._checking:
+                task.cancel()
+            await asyncio.gather(*self._checking, return_exceptions=True)
         return self._report
 
     async def _receive(self, parts: Parts, headers: dict[str, str], writer: BlobWriter) -> bool:
@@ -180,9 +184,10 @@ class _Storing:
         finally:
             self._free.release()
 
-    async def _commit(self, checking: list[asyncio.Task[Outcome]]) -> None:
+    async def _commit(self) -> None:
         """Keep what was found good in one transaction, and note what became of each."""
-        outcomes = [await task for task in checking]
+        outcomes = [await task for task in self._checking]
+        self._checking.clear()
         received = [outcome for outcome in outcomes if isinstance(outcome, Received)]
         self._report.failed += [outcome for outcome in outcomes if isinstance(outcome, Failed)]
         if not received:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import io
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,16 @@ from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 from aiohttp.typedefs import Handler
 from dicomweb_client import DICOMwebClient
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import create_async_engine
 
+from dicom import index
+from dicom.framecache import FrameCache
 from dicom.ports import Refused
+from dicom.sandbox import Sandbox
+from dicom.store import BlobStore
 from dicom.web import routes
-from tests.dicom.viewer_site import Site, a_site
+from tests.dicom.viewer_site import Site
 
 Answer = TypeVar("Answer")
 
@@ -43,16 +50,41 @@ class DicomWeb:
             await answer.read()
             return answer.status
 
+    async def store(self, *files: bytes, path: str = "/studies") -> tuple[int, Any]:
+        """Send files as one STOW-RS request; the status and the report."""
+        body, content_type = a_multipart(files)
+        headers, data = {"Content-Type": content_type}, io.BytesIO(body)
+        async with self.http.post(self.root + path, data=data, headers=headers) as answer:
+            return answer.status, await answer.json(content_type=None)
+
+    async def remove(self, study_uid: str) -> None:
+        """Take a study away as the server does."""
+        removed = update(index.studies).where(index.studies.c.study_uid == study_uid).values(removed_at_ms=1)
+        async with self.site.engine.begin() as connection:
+            await connection.execute(removed)
+
+
+def a_multipart(files: Sequence[bytes]) -> tuple[bytes, str]:
+    """The body of a STOW-RS request and its content type."""
+    parts = [b"--edge\r\nContent-Type: application/dicom\r\n\r\n" + file + b"\r\n" for file in files]
+    return b"".join(parts) + b"--edge--\r\n", 'multipart/related; type="application/dicom"; boundary=edge'
+
 
 @asynccontextmanager
-async def a_dicomweb(folder: Path) -> AsyncIterator[DicomWeb]:
-    async with a_site(folder) as site:
-        app = web.Application(middlewares=[_refusals])
-        app.add_routes(routes("/dicom-web", site))
-        async with TestServer(app) as server, ClientSession() as http:
-            # dicomweb-client names a host without its port, so addresses cannot come from the request.
-            site.public_url = str(server.make_url("")).rstrip("/")
-            yield DicomWeb(site, str(server.make_url("/dicom-web")), http)
+async def a_dicomweb(folder: Path, sandbox: Sandbox) -> AsyncIterator[DicomWeb]:
+    store = BlobStore(folder / "blobs", b"a key of the tests")
+    engine = create_async_engine(f"sqlite+aiosqlite:///{folder / 'index.db'}")
+    async with engine.begin() as connection:
+        await connection.run_sync(index.metadata.create_all)
+    site = Site(store, sandbox, FrameCache(folder / "frames", store, sandbox), engine)
+    app = web.Application(middlewares=[_refusals])
+    app.add_routes(routes("/dicom-web", site))
+    async with TestServer(app) as server, ClientSession() as http:
+        # dicomweb-client names a host without its port, so addresses cannot come from the request.
+        site.public_url = str(server.make_url("")).rstrip("/")
+        yield DicomWeb(site, str(server.make_url("/dicom-web")), http)
+    await site.frames.close()
+    await engine.dispose()
 
 
 @web.middleware
