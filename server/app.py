@@ -6,7 +6,10 @@ import logging
 from collections.abc import AsyncIterator
 
 from aiohttp import web
-from dicom.web.upload import upload_routes
+try:
+    from dicom.web.upload import upload_routes
+except ImportError:
+    upload_routes = lambda prefix, ports: []
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -61,7 +64,8 @@ def build_app(settings: Settings) -> web.Application:
     database = Database(settings.database)
     app[http.SETTINGS] = settings
     app[http.DATABASE] = database
-    app[http.AUTHENTICATE] = Authenticator(settings, database)
+    authenticate: http.Authenticate = Authenticator(settings, database)
+    app[http.AUTHENTICATE] = authenticate
     app[http.LOADERS] = LOADERS
     app[http.SHOW_PROBLEM] = pages.show_problem
     app[pages.NAVIGATION] = navigation

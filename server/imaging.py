@@ -103,7 +103,7 @@ class Imaging:
             committed = await index.add_all(session, owner_id, received, source)
             for study_id in sorted({one.study_id for one in committed if one.is_new}):
                 count = sum(one.is_new and one.study_id == study_id for one in committed)
-                facts = {"source": source, "instances": count}
+                facts: dict[str, str | int | None] = {"source": source, "instances": count}
                 await audit(session, "receive", f"study:{study_id}", by=None, hospital_id=owner_id, **facts)
                 enqueue(session, "frames", study_id=study_id)
             ring(session, INBOX.format(owner_id))

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from enum import StrEnum
 
 from server.platform.db import Database, migrate
@@ -86,7 +86,7 @@ async def worker(settings: Settings) -> None:
     await database.close()
 
 
-RUNNERS: dict[ProcessRole, Callable[[Settings], Awaitable[None]]] = {
+RUNNERS: dict[ProcessRole, Callable[[Settings], Coroutine[None, None, None]]] = {
     ProcessRole.WEB: web,
     ProcessRole.GATEWAY: gateway,
     ProcessRole.WORKER: worker,

@@ -35,7 +35,7 @@ from server.people.model import Hospital, Membership, Person
 from server.people.names import capitals
 from server.platform.db import HERE, now
 from server.platform.events import Event, Notice
-from server.platform.pages import Page
+from server.platform.pages import Page, full_name
 from server.platform.policy import Principal, Role
 
 
@@ -389,14 +389,13 @@ def _people(case: Consultation) -> list[Site]:
 
 async def timeline(session: AsyncSession, case: Consultation) -> list[Happening]:
     rows = await session.execute(
-        select(Event, Person)
+        select(Event.at, Event.step, Event.stage, Person.title, Person.name)
         .outerjoin(Person, Person.id == Event.person_id)
         .where(Event.consultation_id == case.id)
         .order_by(Event.id)
     )
     return [
-        Happening(event.at, event.step, event.stage, person.full_name if person else "")
-        for event, person in rows
+        Happening(row.at, row.step, row.stage, full_name(row.title or "", row.name or "")) for row in rows
     ]
 
 

@@ -203,8 +203,7 @@ async def post_addendum(asked: web.Request) -> web.Response:
 @routes.get("/consultations/{consultation}/minutes/pdf")
 async def get_pdf(asked: web.Request) -> web.Response:
     form, annex = await minutes.compose(asked[SESSION], asked[THING])
-    chosen: forms.Any = language(asked)
-    body = await asyncio.to_thread(render_pdf, form, annex, language=chosen)
+    body = await asyncio.to_thread(render_pdf, form, annex, language="en" if language(asked) == "en" else "vi")
     name = f"bien-ban-{asked[THING].code}.pdf"
     return web.Response(
         body=body,
