@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ class Site:
     engine: AsyncEngine
     readable: Scope = field(default_factory=lambda: Scope(OWNER, None, may_store=True))
     seen: list[int] = field(default_factory=list)
+    public_url: str = ""
 
     async def scope(self, request: web.Request) -> Scope:
         return self.readable
@@ -58,9 +60,14 @@ class Site:
         scope = Scope(owner_id, None, may_store=True)
         return (await self.commit(scope, [received], "upload", "test"))[0]
 
-    def app(self, prefix: str = "/images") -> web.Application:
+    def app(self, dist: Path | None = None) -> web.Application:
+        """The routes alone, or with them a page of nothing but the viewer, as Vite built it into `dist`."""
         app = web.Application(middlewares=[_refusals])
-        app.add_routes(viewer_routes(prefix, self))
+        app.add_routes(viewer_routes("/images", self))
+        if dist is not None:
+            app.router.add_get("/", _page(dist))
+            app.router.add_get("/page.css", _style)
+            app.router.add_static("/static", dist)
         return app
 
 
@@ -75,6 +82,33 @@ async def a_site(folder: Path) -> AsyncIterator[Site]:
         yield Site(store, sandbox, frames, engine)
         await frames.close()
     await engine.dispose()
+
+
+# As the product serves the room: nothing inline, no eval, WebAssembly allowed.
+_POLICY = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data: blob:; "
+    "connect-src 'self'; worker-src 'self'; base-uri 'none'"
+)
+
+
+async def _style(_request: web.Request) -> web.StreamResponse:
+    style = "html, body, main { height: 100%; margin: 0; font-family: sans-serif }"
+    return web.Response(text=style, content_type="text/css")
+
+
+def _page(dist: Path) -> Handler:
+    built = json.loads((dist / ".vite" / "manifest.json").read_text())["src/viewer/harness/main.ts"]
+    page = f"""<!doctype html><html lang="vi"><meta charset="utf-8"><title>Xem ảnh</title>
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <link rel="stylesheet" href="/page.css"><link rel="stylesheet" href="/static/{built["css"][0]}">
+    <main id="viewer"></main><script type="module" src="/static/{built["file"]}"></script></html>"""
+
+    async def answer(_request: web.Request) -> web.StreamResponse:
+        return web.Response(
+            text=page, content_type="text/html", headers={"Content-Security-Policy": _POLICY}
+        )
+
+    return answer
 
 
 @web.middleware

@@ -1,0 +1,139 @@
+/** Mouse, wheel and fingers on the image, as what they mean. Points are CSS pixels of the stage. */
+
+import type { Point } from "./state";
+
+export type Tool = "window" | "scroll" | "pan" | "zoom" | "length";
+
+export interface Gestures {
+  readonly tool: Tool;
+  scrollBy(steps: number): void;
+  windowBy(dx: number, dy: number): void;
+  pan(by: Point): void;
+  /** Zoom by a factor; the image point at `at` stays. */
+  zoom(factor: number, at: Point): void;
+  measureFrom(at: Point, isTouch: boolean): void;
+  measureTo(at: Point): void;
+  measured(): void;
+  hover(at: Point | null): void;
+  fit(): void;
+  /** How many screen pixels of dragging are one image. */
+  pixelsPerImage(): number;
+}
+
+const WHEEL_STEP = 40; // a notch of a mouse wheel gives 100 or more, a touch pad a stream of small ones
+const ZOOM_PER_PX = 0.006;
+
+export function listen(stage: HTMLElement, gestures: Gestures): void {
+  new Listener(stage, gestures);
+}
+
+class Listener {
+  private readonly fingers = new Map<number, Point>();
+  private dragging: Tool | null = null;
+  private rest = 0; // of dragging or wheel that made no whole step yet
+  private wheeled = 0;
+
+  constructor(
+    private readonly stage: HTMLElement,
+    private readonly gestures: Gestures,
+  ) {
+    stage.addEventListener("pointerdown", (event) => this.down(event));
+    stage.addEventListener("pointermove", (event) => this.move(event));
+    for (const type of ["pointerup", "pointercancel"] as const) stage.addEventListener(type, (event) => this.up(event));
+    stage.addEventListener("pointerleave", () => gestures.hover(null));
+    stage.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
+    stage.addEventListener("dblclick", () => {
+      if (gestures.tool !== "length") gestures.fit();
+    });
+    stage.addEventListener("contextmenu", (event) => event.preventDefault()); // the right button is for the window
+  }
+
+  private at(event: MouseEvent): Point {
+    const box = this.stage.getBoundingClientRect();
+    return [event.clientX - box.left, event.clientY - box.top];
+  }
+
+  private down(event: PointerEvent): void {
+    if (event.target instanceof Element && event.target.closest("button, select, a, summary")) return;
+    const at = this.at(event);
+    this.stage.setPointerCapture(event.pointerId);
+    this.fingers.set(event.pointerId, at);
+    this.rest = 0;
+    if (this.fingers.size > 1) {
+      if (this.dragging === "length") this.gestures.measured();
+      this.dragging = null;
+      return;
+    }
+    this.dragging = event.button === 2 ? "window" : event.button === 1 ? "pan" : this.gestures.tool;
+    if (event.button === 1) event.preventDefault(); // no autoscroll
+    if (this.dragging === "length") this.gestures.measureFrom(at, event.pointerType === "touch");
+  }
+
+  private move(event: PointerEvent): void {
+    const at = this.at(event);
+    const before = this.fingers.get(event.pointerId);
+    if (event.pointerType === "mouse") this.gestures.hover(at);
+    if (!before) return;
+    if (this.fingers.size === 2) this.pinch(event.pointerId, before, at);
+    else if (this.dragging) this.drag(this.dragging, before, at);
+    this.fingers.set(event.pointerId, at);
+  }
+
+  private up(event: PointerEvent): void {
+    this.fingers.delete(event.pointerId);
+    if (this.dragging === "length" && this.fingers.size === 0) this.gestures.measured();
+    if (this.fingers.size === 0) this.dragging = null;
+  }
+
+  private drag(tool: Tool, before: Point, at: Point): void {
+    const [dx, dy] = [at[0] - before[0], at[1] - before[1]];
+    switch (tool) {
+      case "window":
+        this.gestures.windowBy(dx, dy);
+        break;
+      case "pan":
+        this.gestures.pan([dx, dy]);
+        break;
+      case "zoom":
+        this.gestures.zoom(Math.exp(-dy * ZOOM_PER_PX), [this.stage.clientWidth / 2, this.stage.clientHeight / 2]);
+        break;
+      case "length":
+        this.gestures.measureTo(at);
+        break;
+      case "scroll": {
+        this.rest += dy / this.gestures.pixelsPerImage();
+        const steps = Math.trunc(this.rest);
+        this.rest -= steps;
+        if (steps !== 0) this.gestures.scrollBy(steps);
+        break;
+      }
+      default:
+        tool satisfies never;
+    }
+  }
+
+  private pinch(moved: number, before: Point, at: Point): void {
+    const [other] = [...this.fingers].filter(([id]) => id !== moved).map(([, point]) => point);
+    if (!other) return;
+    const apart = (point: Point) => Math.hypot(point[0] - other[0], point[1] - other[1]);
+    const middle: Point = [(at[0] + other[0]) / 2, (at[1] + other[1]) / 2];
+    this.gestures.pan([(at[0] - before[0]) / 2, (at[1] - before[1]) / 2]);
+    if (apart(before) > 20) this.gestures.zoom(apart(at) / apart(before), middle);
+  }
+
+  private wheel(event: WheelEvent): void {
+    event.preventDefault();
+    const dy = event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? event.deltaY : event.deltaY * WHEEL_STEP;
+    if (event.ctrlKey || event.metaKey) {
+      this.gestures.zoom(Math.exp(-dy * 0.0025), this.at(event));
+      return;
+    }
+    if (Math.sign(dy) !== Math.sign(this.wheeled)) this.wheeled = 0;
+    this.wheeled += dy;
+    // One notch is one image, however large a browser makes it.
+    const steps = Math.abs(dy) >= WHEEL_STEP ? Math.sign(dy) : Math.trunc(this.wheeled / WHEEL_STEP);
+    if (steps === 0) return;
+    this.wheeled = 0;
+    this.gestures.scrollBy(steps);
+  }
+}

@@ -1,0 +1,28 @@
+/** A page with nothing but the viewer, for its tests in a real browser. What the viewer tells is kept in the page. */
+
+import { openViewer } from "..";
+import type { Viewer } from "..";
+
+interface Harness {
+  readonly viewer: Viewer;
+  readonly told: { readonly what: "view" | "mark" | "key-image"; readonly data: unknown }[];
+}
+
+declare global {
+  interface Window {
+    harness?: Harness;
+  }
+}
+
+const root = document.getElementById("viewer");
+if (root) {
+  const told: Harness["told"] = [];
+  const viewer = openViewer(root, {
+    imagesRoot: "/images",
+    me: "1",
+    onView: (data) => told.push({ what: "view", data }),
+    onMark: (data) => told.push({ what: "mark", data }),
+    onKeyImage: (data) => told.push({ what: "key-image", data }),
+  });
+  window.harness = { viewer, told };
+}

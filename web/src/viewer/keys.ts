@@ -1,0 +1,92 @@
+/** The keys of the viewer: one table, from which the key sheet is written too. */
+
+import { element } from "../dom";
+import { t } from "../text";
+import type { Tool } from "./gestures";
+
+/** What keys and buttons can do. */
+export interface Commands {
+  scrollBy(images: number): void;
+  goTo(which: "first" | "last"): void;
+  stepSeries(by: 1 | -1): void;
+  preset(n: number): void;
+  use(tool: Tool): void;
+  fit(): void;
+  actualSize(): void;
+  zoomBy(factor: number): void;
+  turn(): void;
+  mirror(axis: "horizontal" | "vertical"): void;
+  invert(): void;
+  play(): void;
+  keyImage(): void;
+  removeMark(): void;
+  rejoin(): void;
+  help(): void;
+}
+
+interface Binding {
+  readonly keys: readonly string[];
+  /** As written on the sheet. */
+  readonly shown: string;
+  readonly does: string;
+  run(commands: Commands, key: string): void;
+}
+
+const BINDINGS: readonly Binding[] = [
+  { keys: ["ArrowUp", "ArrowDown"], shown: "↑ ↓", does: "Ảnh trước, ảnh sau (hoặc lăn chuột)", run: (c, key) => c.scrollBy(key === "ArrowUp" ? -1 : 1) },
+  { keys: ["PageUp", "PageDown"], shown: "PgUp PgDn", does: "Lùi, tới 10 ảnh", run: (c, key) => c.scrollBy(key === "PageUp" ? -10 : 10) },
+  { keys: ["Home", "End"], shown: "Home End", does: "Ảnh đầu, ảnh cuối", run: (c, key) => c.goTo(key === "Home" ? "first" : "last") },
+  { keys: ["ArrowLeft", "ArrowRight"], shown: "← →", does: "Loạt trước, loạt sau", run: (c, key) => c.stepSeries(key === "ArrowLeft" ? -1 : 1) },
+  { keys: ["1", "2", "3", "4", "5", "6", "7", "8", "9"], shown: "1 … 9", does: "Cửa sổ có sẵn (1: theo tệp)", run: (c, key) => c.preset(Number(key)) },
+  { keys: ["w"], shown: "W", does: "Chỉnh cửa sổ bằng cách kéo (chuột phải: luôn là cửa sổ)", run: (c) => c.use("window") },
+  { keys: ["s"], shown: "S", does: "Cuộn ảnh bằng cách kéo", run: (c) => c.use("scroll") },
+  { keys: ["p"], shown: "P", does: "Di chuyển ảnh (hoặc chuột giữa)", run: (c) => c.use("pan") },
+  { keys: ["z"], shown: "Z", does: "Phóng to, thu nhỏ (hoặc Ctrl + lăn chuột)", run: (c) => c.use("zoom") },
+  { keys: ["+", "=", "-"], shown: "+ −", does: "Phóng to, thu nhỏ từng nấc", run: (c, key) => c.zoomBy(key === "-" ? 0.8 : 1.25) },
+  { keys: ["l"], shown: "L", does: "Đo độ dài", run: (c) => c.use("length") },
+  { keys: ["Delete", "Backspace"], shown: "Delete", does: "Xóa số đo cuối trên ảnh", run: (c) => c.removeMark() },
+  { keys: ["f"], shown: "F", does: "Vừa khung (hoặc nháy đúp)", run: (c) => c.fit() },
+  { keys: ["o"], shown: "O", does: "Một điểm ảnh một điểm màn hình", run: (c) => c.actualSize() },
+  { keys: ["r"], shown: "R", does: "Xoay phải 90°", run: (c) => c.turn() },
+  { keys: ["h", "v"], shown: "H V", does: "Lật ngang, lật dọc", run: (c, key) => c.mirror(key === "h" ? "horizontal" : "vertical") },
+  { keys: ["i"], shown: "I", does: "Đảo đen trắng", run: (c) => c.invert() },
+  { keys: [" "], shown: "Phím cách", does: "Phát, dừng", run: (c) => c.play() },
+  { keys: ["k"], shown: "K", does: "Lưu làm ảnh chính cho biên bản", run: (c) => c.keyImage() },
+  { keys: ["b"], shown: "B", does: "Về cùng người đang dẫn", run: (c) => c.rejoin() },
+  { keys: ["?"], shown: "?", does: "Bảng phím này", run: (c) => c.help() },
+];
+
+const BY_KEY = new Map(BINDINGS.flatMap((binding) => binding.keys.map((key) => [key, binding] as const)));
+const TYPING = "input, textarea, select, [contenteditable], [role=textbox]";
+const CONTROLS = "button, a, summary, dialog";
+
+/** Run the command of a key press. Not while someone types, and a focused button keeps its own keys. */
+export function run(event: KeyboardEvent, commands: Commands): void {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+  const focused = event.target instanceof Element ? event.target : null;
+  if (focused?.closest(TYPING)) return;
+  if (focused?.closest(CONTROLS) && [" ", "Enter"].includes(event.key)) return;
+  if (document.querySelector("dialog[open]")) return;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const binding = BY_KEY.get(key);
+  if (!binding) return;
+  event.preventDefault();
+  binding.run(commands, key);
+}
+
+export function keySheet(): HTMLDialogElement {
+  const rows = BINDINGS.map(({ shown, does }) =>
+    element("tr", {}, element("th", { scope: "row" }, element("kbd", {}, t(shown))), element("td", {}, t(does))),
+  );
+  const close = element("button", { type: "button", className: "viewer-button" }, t("Đóng"));
+  const dialog = element(
+    "dialog",
+    { className: "viewer-dialog", attributes: { "aria-label": t("Phím tắt khi xem ảnh") } },
+    element("h2", {}, t("Phím tắt khi xem ảnh")),
+    element("div", { className: "viewer-dialog-body", tabIndex: 0 }, element("table", {}, element("tbody", {}, ...rows))),
+    element("p", {}, t("Trên màn hình cảm ứng: kéo một ngón để cuộn, hai ngón để phóng và di chuyển.")),
+    close,
+  );
+  close.addEventListener("click", () => dialog.close());
+  return dialog;
+}

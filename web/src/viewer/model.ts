@@ -1,0 +1,170 @@
+/** What is looked at now: study, series, image, window, view. Knows nothing of the page and draws nothing. */
+
+import { WHOLE } from "./geometry";
+import type { Manifest, Series } from "./manifest";
+import type { DecodedFrame } from "./pixels";
+import { sliceKey, stackOf } from "./stack";
+import type { Slice } from "./stack";
+import type { KeyImage, Point, View, ViewState, Voi } from "./state";
+import { defaultVoi } from "./window";
+
+/** How a series was left, for when one comes back to it. */
+interface Left {
+  readonly at: number;
+  readonly voi: Voi | null;
+  readonly isVoiChosen: boolean;
+  readonly view: View | null;
+}
+
+const FRESH: Left = { at: 0, voi: null, isVoiChosen: false, view: null };
+
+export class Model {
+  manifest: Manifest | null = null;
+  series: Series | null = null;
+  stack: readonly Slice[] = [];
+  at = 0;
+  /** Null until the first frame came, when the file names no window. */
+  voi: Voi | null = null;
+  view: View = [0, 0, 1, 0, 0, 0];
+
+  private isVoiChosen = false;
+  private stacks = new Map<number, readonly Slice[]>();
+  private places = new Map<string, { series: Series; at: number }>();
+  private left = new Map<number, Left>();
+
+  get slice(): Slice | null {
+    return this.stack[this.at] ?? null;
+  }
+
+  /** Take a study, or the same one with more images; what was looked at stays where it can. */
+  open(manifest: Manifest): void {
+    const seen = manifest.study === this.manifest?.study ? this.slice?.key : undefined;
+    if (seen === undefined) this.left.clear();
+    this.manifest = manifest;
+    this.stacks = new Map(manifest.series.map((series) => [series.series, stackOf(series)]));
+    this.places.clear();
+    for (const series of manifest.series) {
+      for (const [at, { key }] of (this.stacks.get(series.series) ?? []).entries()) this.places.set(key, { series, at });
+    }
+    const place = seen === undefined ? undefined : this.places.get(seen);
+    if (place) {
+      this.series = place.series;
+      this.stack = this.stacks.get(place.series.series) ?? [];
+      this.at = place.at;
+      return;
+    }
+    this.series = null;
+    this.stack = [];
+    const first = manifest.series[0];
+    if (first) this.chooseSeries(first.series);
+  }
+
+  chooseSeries(id: number): boolean {
+    const series = this.manifest?.series.find((candidate) => candidate.series === id);
+    if (!series || series === this.series) return false;
+    this.leave();
+    const { at, voi, isVoiChosen, view } = this.left.get(id) ?? FRESH;
+    this.series = series;
+    this.stack = this.stacks.get(id) ?? [];
+    this.at = at;
+    this.isVoiChosen = isVoiChosen;
+    this.voi = voi;
+    if (this.slice) this.view = view ?? WHOLE(this.slice.image);
+    this.takeFileWindow();
+    return true;
+  }
+
+  /** The series before or after this one. */
+  stepSeries(by: number): boolean {
+    const all = this.manifest?.series ?? [];
+    const next = all[all.findIndex((series) => series === this.series) + by];
+    return next !== undefined && this.chooseSeries(next.series);
+  }
+
+  goTo(at: number): boolean {
+    const target = Math.min(this.stack.length - 1, Math.max(0, at));
+    if (target === this.at || this.stack.length === 0) return false;
+    const before = this.slice;
+    this.at = target;
+    const { image } = this.stack[target] ?? {};
+    if (image && (image.rows !== before?.image.rows || image.columns !== before.image.columns)) this.view = WHOLE(image);
+    this.takeFileWindow();
+    return true;
+  }
+
+  setVoi(voi: Voi): void {
+    this.voi = voi;
+    this.isVoiChosen = true;
+  }
+
+  /** Back to what each image's file says. */
+  resetVoi(frame: DecodedFrame | null): void {
+    this.isVoiChosen = false;
+    this.voi = null;
+    this.takeFileWindow();
+    if (frame && this.slice) this.arrived(this.slice, frame);
+  }
+
+  /** A frame came: now there is a window even where the file names none. */
+  arrived(slice: Slice, frame: DecodedFrame): void {
+    if (this.voi === null && slice.key === this.slice?.key && this.manifest) {
+      this.voi = defaultVoi(slice, this.manifest.luts, frame.low, frame.high);
+    }
+  }
+
+  state(pointer: Point | null): ViewState | null {
+    const { manifest, slice, voi, view } = this;
+    if (!manifest || !slice || !voi) return null;
+    return { study: manifest.study, sop: slice.image.sop, frame: slice.frame, voi, view, pointer };
+  }
+
+  keyImage(): KeyImage | null {
+    const state = this.state(null);
+    if (!state) return null;
+    const { study, sop, frame, voi, view } = state;
+    return { study, sop, frame, voi, view };
+  }
+
+  /** Show what another one shows. False: that image is not known here. */
+  adopt(state: ViewState): boolean {
+    if (state.study !== this.manifest?.study) return false;
+    const place = this.places.get(sliceKey(state.sop, state.frame));
+    if (!place) return false;
+    if (place.series !== this.series) {
+      this.leave();
+      this.series = place.series;
+      this.stack = this.stacks.get(place.series.series) ?? [];
+    }
+    this.at = place.at;
+    this.voi = state.voi;
+    this.isVoiChosen = true;
+    this.view = state.view;
+    return true;
+  }
+
+  /** The other images of the stack, nearest first, those ahead in the direction of travel before those behind. */
+  neighbours(direction: 1 | -1): Slice[] {
+    const found: Slice[] = [];
+    for (let distance = 1; distance < this.stack.length; distance++) {
+      for (const at of [this.at + distance * direction, this.at - distance * direction]) {
+        const slice = this.stack[at];
+        if (slice) found.push(slice);
+      }
+    }
+    return found;
+  }
+
+  private leave(): void {
+    if (this.series) {
+      const { at, voi, isVoiChosen, view } = this;
+      this.left.set(this.series.series, { at, voi, isVoiChosen, view });
+    }
+  }
+
+  private takeFileWindow(): void {
+    const { slice, manifest } = this;
+    if (this.isVoiChosen || !slice || !manifest) return;
+    const says = slice.facts.windows.length > 0 || slice.image.voi_lut !== null || slice.image.photometric === "RGB";
+    if (says) this.voi = defaultVoi(slice, manifest.luts, 0, 0);
+  }
+}

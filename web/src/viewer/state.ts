@@ -1,0 +1,64 @@
+/** What two viewers share. All in image pixels: the top left corner of the image is 0, 0; frames count from 1. */
+
+export type Point = readonly [x: number, y: number];
+
+/** Center and width in the units of the image (HU for CT), then whether black and white are swapped. */
+export type Voi = readonly [center: number, width: number, inverted: 0 | 1];
+
+/**
+ * What is in the middle of the viewport and how large: the image point there, the scale (1: the image just fits),
+ * degrees clockwise (0, 90, 180, 270), and mirrored flags. Mirroring comes first, then turning.
+ */
+export type View = readonly [
+  cx: number,
+  cy: number,
+  scale: number,
+  rotation: number,
+  flipH: 0 | 1,
+  flipV: 0 | 1,
+];
+
+/** The whole of what is looked at: message `share-view`. Absolute, so that a late joiner needs only the last one. */
+export interface ViewState {
+  readonly study: number;
+  readonly sop: string;
+  readonly frame: number;
+  readonly voi: Voi;
+  readonly view: View;
+  readonly pointer: Point | null;
+}
+
+/** One measurement: message `mark`. The highest `rev` of a `uid` counts. */
+export interface Mark {
+  readonly uid: string;
+  readonly rev: number;
+  readonly study: number;
+  readonly sop: string;
+  readonly frame: number;
+  readonly tool: "length";
+  readonly points: readonly [Point, Point];
+  readonly removed: boolean;
+}
+
+/** What the minutes keep of an image: enough to draw it again. */
+export interface KeyImage {
+  readonly study: number;
+  readonly sop: string;
+  readonly frame: number;
+  readonly voi: Voi;
+  readonly view: View;
+}
+
+export interface Presenter {
+  readonly isMe: boolean;
+  readonly name: string;
+}
+
+/** `newer` replaces `known` unless it is older; who comes second with the same number loses nothing but that. */
+export function isNewer(newer: Mark, known: Mark | undefined): boolean {
+  return known === undefined || newer.rev > known.rev;
+}
+
+export function isSameView(a: ViewState, b: ViewState): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
