@@ -8,6 +8,7 @@ export function startDialogs(): void {
     event.preventDefault();
     dialog.showModal();
   });
+  on(document, "click", "[data-print]", () => window.print());
   on(document, "click", "dialog [data-close]", (button) => button.closest("dialog")?.close());
 }
 

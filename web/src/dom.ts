@@ -78,44 +78,31 @@ async function call(url: string, init: RequestInit): Promise<unknown> {
 }
 
 /** GET a JSON answer. Throws Refused. */
-export function getJson(url: string): Promise<unknown> {
-  return call(url, { headers: { Accept: "application/json" } });
-}
-
-/** `fetch`, with Refused for what does not come back well. */
-async function ask(url: string, request: RequestInit): Promise<unknown> {
-  let response: Response;
-  try {
-    response = await fetch(url, { credentials: "same-origin", ...request });
-  } catch (error) {
-    if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new Refused(0, "unreachable", "");
-  }
-  if (!response.ok) throw await refusal(response);
-  return response.status === 204 ? undefined : ((await response.json()) as unknown);
-}
-
-/** GET JSON. Throws Refused. */
-export async function getJson(url: string, options: { signal?: AbortSignal } = {}): Promise<unknown> {
-  return await ask(url, { headers: { Accept: "application/json" }, ...options });
+export function getJson(url: string, options: { signal?: AbortSignal } = {}): Promise<unknown> {
+  return call(url, { headers: { Accept: "application/json" }, ...options });
 }
 
 /** Send `data` as JSON and return the JSON answer (undefined for 204). Throws Refused. */
-export async function sendJson(
-  method: "POST" | "PATCH" | "DELETE",
+export function sendJson(
+  method: "POST" | "PATCH",
   url: string,
   data: unknown,
   options: { signal?: AbortSignal; keepalive?: boolean } = {},
 ): Promise<unknown> {
   const headers = { "Content-Type": "application/json", Accept: "application/json", "X-CSRF-Token": csrf() };
-  return await ask(url, { method, headers, body: JSON.stringify(data), ...options });
+  return call(url, { method, headers, body: JSON.stringify(data), ...options });
 }
 
 /** POST `data` as JSON. Throws Refused. */
-export async function postJson(
+export function postJson(
   url: string,
   data: unknown,
   options: { signal?: AbortSignal; keepalive?: boolean } = {},
 ): Promise<unknown> {
-  return await sendJson("POST", url, data, options);
+  return sendJson("POST", url, data, options);
+}
+
+/** DELETE. Throws Refused. */
+export async function deleteJson(url: string): Promise<void> {
+  await call(url, { method: "DELETE", headers: { Accept: "application/json", "X-CSRF-Token": csrf() } });
 }

@@ -66,10 +66,13 @@ function follow(href: string): void {
 function refuse(form: HTMLFormElement, refusal: Refusal, status: number): void {
   rest(form);
   const fields = Object.entries(refusal.fields ?? {});
-  const unplaced = fields.filter(([name, text]) => !mark(form, name, text));
+  // The button may stand in a form of its own, apart from the fields.
+  const home = document.getElementById(form.dataset.fields ?? "");
+  const marked = home instanceof HTMLFormElement ? home : form;
+  const unplaced = fields.filter(([name, text]) => !mark(marked, name, text));
   const sentence = refusal.detail ?? t("Chưa gửi được (lỗi {status}). Hãy thử lại.", { status });
   tell(form, [sentence, ...unplaced.map(([, text]) => text)].join(" "));
-  (form.querySelector<HTMLElement>("[aria-invalid=true]") ?? form.querySelector<HTMLElement>(".form-refusal"))?.focus();
+  (marked.querySelector<HTMLElement>("[aria-invalid=true]") ?? form.querySelector<HTMLElement>(".form-refusal"))?.focus();
 }
 
 /** Put `text` under the field `name`; false when the form has no such field. */
