@@ -137,6 +137,11 @@ export async function listDevices(): Promise<MediaDeviceInfo[]> {
   return devices ? devices.enumerateDevices() : [];
 }
 
+/** Call `changed` when a device is plugged in or out. */
+export function onDeviceChange(changed: () => void): void {
+  (navigator.mediaDevices as MediaDevices | undefined)?.addEventListener("devicechange", changed);
+}
+
 /** How loud the microphone is now, 0 to 1; call the result's `stop` at the end. */
 export function meter(track: MediaStreamTrack): { level(): number; stop(): void } {
   const context = new AudioContext();

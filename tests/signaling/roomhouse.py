@@ -1,0 +1,118 @@
+"""The room page over a real signalling server, without the rest of the service."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from aiohttp import ClientSession, web
+from markupsafe import Markup
+
+from server.platform.bus import LocalBus
+from server.platform.pages import environment
+from signaling.endpoint import signal_routes
+from signaling.hub import Hub
+from signaling.ice import IceConfig
+from signaling.ports import Seat
+from tests.signaling.building import House, MemoryJournal, Tickets, may
+
+WEB = Path(__file__).parents[2] / "web"
+
+
+class RoomHouse(House):
+    """A house with pages: `page_url(seat)` is the room as that person sees it."""
+
+    seats: dict[str, Seat]
+    extra: dict[str, Any]
+
+    def page_url(self, seat: Seat) -> str:
+        self.seats[seat.name] = seat
+        return f"{self.url}/room/{seat.name}"
+
+
+def _entry(dist: Path, name: str) -> Markup:
+    manifest = json.loads((dist / ".vite" / "manifest.json").read_text())
+    if (chunk := manifest.get(f"src/entries/{name}.ts")) is None:
+        return Markup()
+    keys = [*chunk.get("imports", ()), f"src/entries/{name}.ts"]
+    styles = [style for key in keys for style in manifest[key].get("css", ())]
+    tags = [Markup('<link rel="stylesheet" href="/static/{}">').format(style) for style in styles]
+    return Markup("\n").join(
+        [*tags, Markup('<script type="module" src="/static/{}"></script>').format(chunk["file"])]
+    )
+
+
+def _template(dist: Path, name: str) -> jinja2.Template:
+    templates = environment()
+    templates.globals["entry"] = lambda entry: _entry(dist, entry)
+    return templates.get_template(name)
+
+
+@asynccontextmanager
+async def a_room_house(
+    ice: IceConfig | None = None, dist: Path = WEB / "dist", place_kept_s: float = 30
+) -> AsyncIterator[RoomHouse]:
+    journal, tickets = MemoryJournal(), Tickets()
+    hub = Hub(journal=journal, bus=LocalBus(), may=may, ice=ice, place_kept_s=place_kept_s)
+    house = RoomHouse.__new__(RoomHouse)
+    house.seats, house.extra = {}, {}
+
+    async def room(request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        seat = house.seats[name]
+        data = {
+            "consultation": "c1",
+            "room": seat.room,
+            "title": "TRẦN THỊ B · 54 · nữ",
+            "me": {"person": seat.person, "name": seat.name, "hospital": seat.hospital, "role": seat.role},
+            "ticket_url": f"/ticket/{name}",
+            "socket_path": "/signal",
+            "images_root": "/images",
+            "minutes_root": "/minutes",
+            "leave_url": "/left",
+            "questions": [{"id": 1, "number": 1, "text": "U hay viêm?"}],
+            "csrf": "x",
+            **house.extra,
+        }
+        shell = {"language": "vi", "theme": "dark", "csrf": "x"}
+        page = _template(dist, "room.html").render(room=data, shell=shell)
+        return web.Response(text=page, content_type="text/html")
+
+    async def ticket(request: web.Request) -> web.Response:
+        return web.json_response({"ticket": tickets.issue(house.seats[request.match_info["name"]])})
+
+    async def nothing(_request: web.Request) -> web.Response:
+        return web.json_response({"studies": [], "seq": 0, "updates": [], "images": []})
+
+    async def left(_request: web.Request) -> web.Response:
+        return web.Response(text="<title>left</title>", content_type="text/html")
+
+    origins: set[str] = set()
+    app = web.Application()
+    app.add_routes(signal_routes("/signal", hub, tickets.admit, origins))
+    app.add_routes(
+        [
+            web.get("/room/{name}", room),
+            web.post("/ticket/{name}", ticket),
+            web.get("/left", left),
+            web.get("/{kind:images|minutes}/{rest:.*}", nothing),
+            web.static("/static", dist),
+        ]
+    )
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    await hub.start()
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    origins.add(url)
+    try:
+        async with ClientSession() as http:
+            House.__init__(house, hub, tickets, journal, url, http)
+            yield house
+    finally:
+        await hub.stop()
+        await runner.cleanup()

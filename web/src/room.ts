@@ -1,0 +1,329 @@
+/**
+ * The room: joins the line, the call, the viewer and the panels. Every part works without the others; what
+ * the server says is told to each of them.
+ */
+
+import { Call } from "./call";
+import { Controls } from "./controls";
+import { onDeviceChange, openDevices, type Opened } from "./devices";
+import { announce, postJson, Refused } from "./dom";
+import { showDevices, showHints } from "./devicebox";
+import type { Mark as WireMark, MediaState, Received, View as WireView } from "./messages";
+import { Chat } from "./panels/chat";
+import { People } from "./panels/people";
+import { showQuestions, type Question } from "./panels/questions";
+import { Tabs } from "./panels/tabs";
+import { fullName, myself, NOBODY, reduce, type RoomState } from "./roster";
+import { Final, Refusal, SignalSocket } from "./socket";
+import { Status } from "./status";
+import { t } from "./text";
+import { Sharing } from "./sharing";
+import type { KeyImage, Mark, ViewState } from "./viewer/state";
+
+export interface RoomData {
+  readonly room: string;
+  readonly me: { readonly person: number; readonly name: string };
+  readonly ticket_url: string;
+  readonly socket_path: string;
+  readonly images_root: string;
+  readonly minutes_root: string;
+  readonly leave_url: string;
+  readonly end_url?: string;
+  readonly questions?: readonly Question[];
+  readonly csrf: string;
+  readonly ice_policy?: RTCIceTransportPolicy;
+}
+
+/** The viewer, as far as the room speaks to it. */
+export interface Viewer {
+  applyView(state: ViewState, from: string): void;
+  applyMark(mark: Mark, from: string): void;
+  setPresenter(presenter: { isMe: boolean; name: string } | null): void;
+  view(): ViewState | null;
+  close(): void;
+}
+
+export interface Minutes {
+  /** The server has a newer draft. */
+  changed(seq: number): void;
+  addKeyImage?(image: KeyImage): void;
+}
+
+/** Parts that others make; each may be missing. */
+export interface Parts {
+  openViewer(
+    root: HTMLElement,
+    options: {
+      imagesRoot: string;
+      me: string;
+      onView(state: ViewState): void;
+      onMark(mark: Mark): void;
+      onKeyImage(image: KeyImage): void;
+    },
+  ): Viewer;
+  mountMinutes(root: HTMLElement, data: RoomData): Promise<Minutes> | Minutes;
+}
+
+function part(id: string): HTMLElement {
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`room.html lacks #${id}`);
+  return found;
+}
+
+/** Keeps the resume token of this tab over a reload. */
+function memoryOf(room: string): { read(): string | null; write(token: string | null): void } {
+  const key = `hoichan.resume.${room}`;
+  return {
+    read: () => sessionStorage.getItem(key),
+    write: (token) => (token === null ? sessionStorage.removeItem(key) : sessionStorage.setItem(key, token)),
+  };
+}
+
+export class Room {
+  private state: RoomState = NOBODY;
+  private opened: Opened = { audio: null, video: null, hints: [] };
+  private media: MediaState = { mic: false, camera: false, hold_voice: false, line: "good" };
+  private readonly socket: SignalSocket;
+  private readonly call: Call;
+  private readonly people: People;
+  private readonly chat: Chat;
+  private readonly tabs = new Tabs(part("room-tabs"));
+  private readonly status = new Status(part);
+  private readonly controls: Controls;
+  private readonly sharing: Sharing;
+  private minutes: Minutes | null = null;
+
+  constructor(
+    private readonly data: RoomData,
+    private readonly parts: Parts,
+  ) {
+    this.socket = new SignalSocket({
+      url: `${location.origin.replace(/^http/, "ws")}${data.socket_path}`,
+      memory: memoryOf(data.room),
+      ticket: () => this.ticket(),
+      onMessage: (message) => this.hear(message),
+      onLine: (line) => {
+        this.status.line(line);
+        if (line === "open") this.call.nudge();
+      },
+      onEnd: (ending) => this.finish(ending.code, ending.sentence),
+    });
+    this.call = new Call(
+      {
+        request: (request) => this.socket.request(request),
+        send: (request) => this.socket.send(request),
+        onTracks: (peer, stream) => this.people.play(peer, stream, () => this.status.askForSound(() => this.people.resume())),
+        onState: (peer, state) => this.people.connection(peer, state),
+        onGone: (peer) => this.people.play(peer, null, () => undefined),
+        onSummary: (peer, summary) => this.people.speaking(peer, summary.level),
+        onLine: (line) => this.change({ line }),
+      },
+      data.ice_policy,
+    );
+    this.people = new People(part("room-faces"), part("room-door"), {
+      admit: (peer, allow) => this.ask({ t: "admit", d: { peer, allow } }),
+      give: (peer) => this.ask({ t: "present", d: { op: "give", to: peer } }),
+    });
+    this.chat = new Chat(
+      part("panel-chat"),
+      data.me.person,
+      (text) => this.socket.request({ t: "chat", d: { text } }),
+      () => this.tabs.mark("chat"),
+    );
+    this.sharing = new Sharing({
+      send: (view: WireView) => this.socket.send({ t: "share-view", d: view }),
+      mark: (mark: WireMark) => this.ask({ t: "mark", d: mark }),
+    });
+    this.controls = new Controls(part, {
+      mic: () => this.toggleMic(),
+      camera: () => void this.toggleCamera(),
+      holdVoice: () => this.change({ hold_voice: !this.media.hold_voice }),
+      lead: () => this.ask({ t: "present", d: { op: this.isLeading ? "drop" : "take", to: null } }),
+      devices: () => void showDevices((choice) => this.open(choice)),
+      leave: () => void this.leave(),
+      end: () => void this.end(),
+      turnRound: () => document.body.toggleAttribute("data-faces-large"),
+    });
+  }
+
+  start(): void {
+    this.socket.start();
+    this.call.start();
+    void this.open({});
+    this.openParts();
+    showQuestions(part("panel-questions"), this.data.questions ?? [], () => this.tabs.open("minutes"));
+    addEventListener("online", () => this.socket.wake());
+    document.addEventListener("visibilitychange", () => document.hidden || this.socket.wake());
+    onDeviceChange(() => void this.replug());
+    // For tests and support: what the connections say, no more.
+    Object.assign(window, { hoichanCall: this.call });
+  }
+
+  private openParts(): void {
+    const viewer = this.parts.openViewer(part("room-images"), {
+      imagesRoot: this.data.images_root,
+      me: this.data.me.name,
+      onView: (state) => this.sharing.viewed(state),
+      onMark: (mark) => this.sharing.marked(mark),
+      onKeyImage: (image) => this.minutes?.addKeyImage?.(image),
+    });
+    this.sharing.use(viewer);
+    void Promise.resolve(this.parts.mountMinutes(part("panel-minutes"), this.data)).then((minutes) => {
+      this.minutes = minutes;
+    });
+  }
+
+  private async ticket(): Promise<string> {
+    try {
+      const answer = (await postJson(this.data.ticket_url, {})) as { ticket: string };
+      return answer.ticket;
+    } catch (problem) {
+      // Not reached, or the server is starting again: worth asking once more.
+      if (problem instanceof Refused && problem.status >= 400 && problem.status < 500 && problem.status !== 429)
+        throw new Final(problem.code, problem.message);
+      throw problem;
+    }
+  }
+
+  // --- what the server says ----------------------------------------------------------------------
+
+  private hear(message: Received): void {
+    const before = this.state;
+    this.state = reduce(before, message, Date.now());
+    this.call.receive(message);
+    this.sharing.receive(message, this.data.me.person);
+    switch (message.t) {
+      case "welcome":
+        if (message.d.waits) this.ask({ t: "knock", d: {} });
+        break;
+      case "admitted":
+        announce(t("{name} đã cho bạn vào phòng", { name: message.d.by }));
+        break;
+      case "joined":
+      case "resynced":
+        for (const said of message.d.chat) this.chat.add(said);
+        if (message.d.minutes_seq !== null) this.minutes?.changed(message.d.minutes_seq);
+        this.change({});
+        break;
+      case "chatted":
+        this.chat.add(message.d);
+        break;
+      case "minutes-changed":
+        this.minutes?.changed(message.d.seq);
+        break;
+      case "left":
+        announce(t("{name} đã rời phòng", { name: fullName(message.d.person) }));
+        break;
+      default:
+    }
+    if (this.state !== before) this.show();
+  }
+
+  private show(): void {
+    this.people.show(this.state);
+    this.showMe();
+    this.status.show(this.state);
+    const me = myself(this.state);
+    this.controls.show({
+      media: this.media,
+      isLeading: this.isLeading,
+      mayLead: me !== undefined && me.role !== "viewer" && (me.role === "host" || this.state.presenter === null || !this.presenterIsHere),
+      mayEnd: me?.role === "host" || me?.role === "doctor",
+    });
+  }
+
+  private showMe(): void {
+    const tracks = [this.opened.video].filter((track) => track !== null);
+    this.people.play(this.state.me, tracks.length ? (this.mine ??= new MediaStream(tracks)) : null, () => undefined);
+  }
+  private mine: MediaStream | null = null;
+
+  private get isLeading(): boolean {
+    return this.state.presenter?.person === this.data.me.person;
+  }
+
+  private get presenterIsHere(): boolean {
+    return this.state.members.some(({ person, here }) => here && person === this.state.presenter?.person);
+  }
+
+  // --- what we do --------------------------------------------------------------------------------
+
+  private ask(request: Parameters<SignalSocket["request"]>[0]): void {
+    this.socket.request(request).catch((problem: unknown) => {
+      if (problem instanceof Refusal) this.status.say(problem.message);
+    });
+  }
+
+  private change(changes: Partial<MediaState>): void {
+    this.media = { ...this.media, ...changes };
+    if (this.state.me !== "" && !this.state.isWaiting) this.ask({ t: "media", d: { media: this.media } });
+    this.show();
+  }
+
+  private async open(choice: { audioId?: string; videoId?: string }): Promise<void> {
+    const isMuted = this.opened.audio?.enabled === false;
+    this.opened.audio?.stop();
+    this.opened.video?.stop();
+    this.opened = await openDevices(choice);
+    this.mine = null;
+    if (this.opened.audio && isMuted) this.opened.audio.enabled = false;
+    showHints(part("room-hints"), this.opened.hints, () => void this.open(choice));
+    await this.call.send(this.opened);
+    this.change({ mic: this.opened.audio?.enabled ?? false, camera: this.opened.video !== null });
+  }
+
+  /** A device came or went: take what is missing now. */
+  private async replug(): Promise<void> {
+    const isGone = (track: MediaStreamTrack | null) => track?.readyState === "ended";
+    if (isGone(this.opened.audio) || isGone(this.opened.video) || this.opened.audio === null) await this.open({});
+  }
+
+  private toggleMic(): void {
+    if (!this.opened.audio) {
+      void this.open({});
+      return;
+    }
+    this.opened.audio.enabled = !this.opened.audio.enabled;
+    this.change({ mic: this.opened.audio.enabled });
+  }
+
+  /** Off means off: the light of the camera goes out. */
+  private async toggleCamera(): Promise<void> {
+    if (!this.opened.video) {
+      await this.open({});
+      return;
+    }
+    this.opened.video.stop();
+    this.opened = { ...this.opened, video: null };
+    this.mine = null;
+    await this.call.send(this.opened);
+    this.change({ camera: false });
+  }
+
+  private async leave(): Promise<void> {
+    await this.socket.leave();
+    this.close();
+    location.assign(this.data.leave_url);
+  }
+
+  /** The session ends for everyone by the server's own step; without that address by the room's message. */
+  private async end(): Promise<void> {
+    try {
+      if (this.data.end_url) await postJson(this.data.end_url, {});
+      else await this.socket.request({ t: "end", d: {} });
+    } catch (problem) {
+      this.status.say(problem instanceof Error && problem.message ? problem.message : t("Chưa kết thúc được. Hãy thử lại."));
+    }
+  }
+
+  private finish(code: string, sentence: string): void {
+    this.close();
+    this.status.finish(code, sentence, this.data.leave_url);
+  }
+
+  private close(): void {
+    this.call.close();
+    this.opened.audio?.stop();
+    this.opened.video?.stop();
+  }
+}

@@ -1,0 +1,101 @@
+/** Reading together: our view to the others while we lead, theirs to our viewer, marks both ways. */
+
+import type { Mark as WireMark, Received, View as WireView } from "./messages";
+import { fullName } from "./roster";
+import type { Mark, ViewState } from "./viewer/state";
+
+const EVERY_MS = 50;
+
+export interface SharingPorts {
+  /** At most 20 times a second; may be lost, the next one is whole again. */
+  readonly send: (view: WireView) => void;
+  readonly mark: (mark: WireMark) => void;
+}
+
+interface Viewer {
+  applyView(state: ViewState, from: string): void;
+  applyMark(mark: Mark, from: string): void;
+  setPresenter(presenter: { isMe: boolean; name: string } | null): void;
+  view(): ViewState | null;
+}
+
+export class Sharing {
+  private viewer: Viewer | null = null;
+  private leads = false;
+  private waiting: ViewState | null = null;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private readonly kept: Received[] = [];
+
+  constructor(private readonly ports: SharingPorts) {}
+
+  /** The viewer is there: it hears what came before it. */
+  use(viewer: Viewer): void {
+    this.viewer = viewer;
+    for (const message of this.kept.splice(0)) this.receive(message, this.me);
+  }
+  private me = -1;
+
+  /** Our own view changed. */
+  viewed(state: ViewState): void {
+    if (!this.leads) return;
+    this.waiting = state;
+    this.timer ??= setTimeout(() => this.flush(), 0);
+  }
+
+  marked(mark: Mark): void {
+    this.ports.mark({ ...mark, points: mark.points });
+  }
+
+  receive(message: Received, me: number): void {
+    this.me = me;
+    if (!this.viewer) {
+      if (this.kept.length < 100) this.kept.push(message);
+      return;
+    }
+    switch (message.t) {
+      case "joined":
+      case "resynced":
+        this.lead(message.d.presenter, this.viewer);
+        for (const { mark, person } of message.d.marks) this.viewer.applyMark(toMark(mark), fullName(person));
+        if (message.d.view && !this.leads) this.viewer.applyView(message.d.view.view, fullName(message.d.view.person));
+        break;
+      case "presenter-changed":
+        this.lead(message.d.presenter, this.viewer);
+        break;
+      case "view-shared":
+        if (!this.leads) this.viewer.applyView(message.d.view, fullName(message.d.person));
+        break;
+      case "marked":
+        this.viewer.applyMark(toMark(message.d.mark), fullName(message.d.person));
+        break;
+      default:
+    }
+  }
+
+  private lead(presenter: { person: number; title: string; name: string } | null, viewer: Viewer): void {
+    this.leads = presenter?.person === this.me;
+    viewer.setPresenter(presenter && { isMe: this.leads, name: fullName(presenter) });
+    const view = viewer.view();
+    if (this.leads && view) this.viewed(view);
+  }
+
+  private flush(): void {
+    const view = this.waiting;
+    this.waiting = null;
+    this.timer = undefined;
+    if (!view || !this.leads) return;
+    this.ports.send({ ...view, view: wireView(view.view) });
+    this.timer = setTimeout(() => this.flush(), EVERY_MS);
+  }
+}
+
+const TURNS = [0, 90, 180, 270] as const;
+
+function wireView([cx, cy, scale, rotation, flipH, flipV]: ViewState["view"]): WireView["view"] {
+  return [cx, cy, scale, TURNS[Math.round(rotation / 90) & 3] ?? 0, flipH, flipV];
+}
+
+function toMark(mark: WireMark): Mark {
+  const [from = [0, 0], to = from] = mark.points;
+  return { ...mark, points: [from, to] };
+}
