@@ -61,7 +61,7 @@ export interface Parts {
       onKeyImage(image: KeyImage): void;
     },
   ): Viewer;
-  mountMinutes(root: HTMLElement, data: RoomData): Promise<Minutes> | Minutes;
+  mountMinutes(root: HTMLElement, data: RoomData): Promise<Minutes | null>;
 }
 
 function part(id: string): HTMLElement {
@@ -168,7 +168,7 @@ export class Room {
       onKeyImage: (image) => this.minutes?.addKeyImage?.(image),
     });
     this.sharing.use(viewer);
-    void Promise.resolve(this.parts.mountMinutes(part("panel-minutes"), this.data)).then((minutes) => {
+    void this.parts.mountMinutes(part("panel-minutes"), this.data).then((minutes) => {
       this.minutes = minutes;
     });
   }
