@@ -1,0 +1,35 @@
+"""`audit verify`: walk every hospital's chain and say where it was touched."""
+
+import asyncio
+
+import typer
+
+from server.platform.db import Database
+from server.platform.events import broken_links
+from server.platform.settings import Settings
+
+audit = typer.Typer(no_args_is_help=True, help="Nhật ký truy cập.")
+
+
+@audit.callback()
+def _words() -> None:
+    """Nhật ký truy cập."""
+
+
+@audit.command("verify")
+def verify() -> None:
+    """Kiểm tra chuỗi băm: không dòng nào bị sửa, xóa, đảo hay cắt đuôi."""
+
+    async def go() -> list[str]:
+        database = Database(Settings().database)
+        try:
+            async with database.system(writes=False) as session:
+                return await broken_links(session)
+        finally:
+            await database.close()
+
+    broken = asyncio.run(go())
+    for line in broken:
+        typer.echo(line, err=True)
+    typer.echo("Nhật ký bị thay đổi." if broken else "Nhật ký nguyên vẹn.")
+    raise typer.Exit(1 if broken else 0)
