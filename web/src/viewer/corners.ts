@@ -6,7 +6,8 @@ import { edges, fitScale } from "./geometry";
 import type { Size } from "./geometry";
 import type { Manifest, Patient, Series } from "./manifest";
 import type { Model } from "./model";
-import type { Point } from "./state";
+import { decimal } from "./numbers";
+import type { Point, View } from "./state";
 
 type Corner = "top-left" | "top-right" | "bottom-left" | "bottom-right";
 type Side = "left" | "right" | "top" | "bottom";
@@ -15,7 +16,6 @@ export class Corners {
   readonly root = element("div", { className: "viewer-overlay", attributes: { "aria-hidden": "true" } });
   private readonly corners = new Map<Corner, HTMLElement>();
   private readonly sides = new Map<Side, HTMLElement>();
-  private readonly laterality = element("div", { className: "viewer-laterality" });
   private readonly pointer = element("div", { className: "viewer-pointer", hidden: true });
   private readonly pointerName = element("span");
 
@@ -27,7 +27,7 @@ export class Corners {
       this.sides.set(side, this.part(`viewer-side viewer-side-${side}`));
     }
     this.pointer.append(this.pointerName);
-    this.root.append(this.laterality, this.pointer);
+    this.root.append(this.pointer);
   }
 
   /** Write what holds for the image now. `loaded`: "" while nothing is there. */
@@ -38,12 +38,11 @@ export class Corners {
       return;
     }
     this.write("top-left", [manifest.patient.name.toLocaleUpperCase("vi"), patientLine(manifest)]);
-    this.write("top-right", [dateText(manifest.date), manifest.description, series.body_part]);
+    this.write("top-right", [dateText(manifest.date), manifest.description, series.body_part, lateralityText(slice.image.laterality)]);
     this.write("bottom-left", [seriesLine(series), imageLine(model), thicknessLine(model)]);
-    this.write("bottom-right", [windowLine(model), zoomLine(model, viewport), loadedText(loaded), t("hỗ trợ hội chẩn, không dùng để chẩn đoán")]);
+    this.write("bottom-right", [mirrorLine(model.view), windowLine(model), zoomLine(model, viewport), loadedText(loaded), t("hỗ trợ hội chẩn, không dùng để chẩn đoán")]);
     const letters = edges(slice.facts, slice.image, model.view);
     for (const [side, label] of this.sides) setText(label, letters?.[side] ?? "");
-    setText(this.laterality, lateralityText(slice.image.laterality));
   }
 
   /** Show where the presenter points, in CSS pixels of the viewport. */
@@ -119,18 +118,23 @@ export function seriesLine({ number, modality, description }: Series): string {
 
 function thicknessLine({ slice }: Model): string {
   const mm = slice?.image.thickness_mm;
-  return mm ? t("dày {n} mm", { n: rounded(mm) }) : "";
+  return mm ? t("dày {n} mm", { n: decimal(mm) }) : "";
 }
 
 function windowLine({ voi, slice }: Model): string {
   if (!voi || slice?.image.photometric === "RGB") return "";
   const inverted = voi[2] ? ` · ${t("đảo màu")}` : "";
-  return `C ${rounded(voi[0])} W ${rounded(voi[1])}${inverted}`;
+  return `C ${decimal(voi[0])} W ${decimal(voi[1])}${inverted}`;
 }
 
 function zoomLine({ view, slice }: Model, viewport: Size): string {
   if (!slice) return "";
   return t("phóng {n}%", { n: Math.round(100 * view[2] * fitScale(slice.image, view[3], viewport)) });
+}
+
+/** A mirrored image is never to be taken for one that is not. */
+function mirrorLine([, , , , flipH, flipV]: View): string {
+  return flipH !== flipV ? t("ĐANG LẬT GƯƠNG") : "";
 }
 
 function loadedText(loaded: "full" | "quick" | ""): string {
@@ -141,18 +145,14 @@ function loadedText(loaded: "full" | "quick" | ""): string {
 function lateralityText(laterality: string | null): string {
   switch (laterality) {
     case "R":
-      return t("Phải");
+      return t("Bên chụp: PHẢI");
     case "L":
-      return t("Trái");
+      return t("Bên chụp: TRÁI");
     case "B":
-      return t("Hai bên");
+      return t("Bên chụp: hai bên");
     default:
       return "";
   }
-}
-
-function rounded(value: number): string {
-  return String(Math.round(value * 10) / 10);
 }
 
 function setText(target: HTMLElement, text: string): void {

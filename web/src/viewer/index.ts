@@ -7,25 +7,24 @@
 
 import "./viewer.css";
 
-import { element } from "../dom";
 import { t } from "../text";
 import { Cine } from "./cine";
-import { Corners, spoken } from "./corners";
 import { NotDecoded } from "./decoders";
 import { Follow, Sender } from "./follow";
-import { apply, fitScale, invert, mirrored, panned, toScreen, turned, WHOLE, zoomed } from "./geometry";
-import type { Matrix, Size } from "./geometry";
+import { apply, fitScale, invert, mirrored, panned, turned, zoomed } from "./geometry";
+import type { Size } from "./geometry";
 import { listen } from "./gestures";
 import type { Gestures, Tool } from "./gestures";
 import { keySheet, run } from "./keys";
 import type { Commands } from "./keys";
 import { Loader } from "./loader";
 import { loadManifest, loadStudies, NotLoaded } from "./manifest";
-import type { StudySummary } from "./manifest";
-import { drawMarks, grab, Marks, newUid } from "./marks";
-import type { Grabbed } from "./marks";
+import type { Instance, StudySummary } from "./manifest";
+import { Marks } from "./marks";
 import { Model } from "./model";
-import { Painter, renderNative } from "./paint";
+import { renderNative } from "./paint";
+import { Ruler, tidy } from "./ruler";
+import { Screen } from "./screen";
 import type { KeyImage, Mark, Point, Presenter, View, ViewState, Voi } from "./state";
 import { Strip } from "./strip";
 import { presetsOf, Toolbar } from "./toolbar";
@@ -62,7 +61,6 @@ export interface NativeImage {
 
 const STUDIES_AGAIN_MS = 10_000;
 const RETRY_MS = 4000;
-const MOST_PIXEL_RATIO = 2; // more costs a phone its battery, and shows nothing more of these images
 
 export function openViewer(root: HTMLElement, options: ViewerOptions): Viewer {
   return new OpenViewer(root, options);
@@ -73,38 +71,23 @@ class OpenViewer implements Viewer, Gestures {
 
   private readonly model = new Model();
   private readonly marks = new Marks();
+  private readonly ruler = new Ruler();
   private readonly follow = new Follow();
   private readonly sender: Sender;
   private readonly loader: Loader;
   private readonly cine: Cine;
-  private readonly closing = new AbortController();
-
-  private readonly root = element("section", { className: "viewer", attributes: { "aria-label": t("Xem ảnh") } });
-  private readonly stage = element("div", {
-    className: "viewer-stage",
-    tabIndex: 0,
-    attributes: { role: "group", "aria-label": t("Ảnh: mũi tên để cuộn, dấu hỏi để xem các phím") },
-  });
-  private readonly canvas = element("canvas", { className: "viewer-canvas", attributes: { "aria-hidden": "true" } });
-  private readonly layer = element("canvas", { className: "viewer-canvas", attributes: { "aria-hidden": "true" } });
-  private readonly corners = new Corners();
-  private readonly track = element("div", { className: "viewer-track", attributes: { "aria-hidden": "true" } }, element("div", {}));
-  private readonly notice = element("div", { className: "viewer-notice", hidden: true, attributes: { role: "status" } });
-  private readonly leader = element("div", { className: "viewer-leader" });
-  private readonly live = element("p", { className: "viewer-live", attributes: { "aria-live": "polite" } });
-  private readonly help = keySheet();
   private readonly strip: Strip;
   private readonly toolbar: Toolbar;
-  private readonly painter = new Painter(this.canvas);
+  private readonly help = keySheet();
+  private readonly screen: Screen;
+  private readonly closing = new AbortController();
 
   private studies: readonly StudySummary[] = [];
   private pending: ViewState | null = null; // came before its study did
   private direction: 1 | -1 = 1;
   private pointer: Point | null = null; // mine, on the image
   private remotePointer: Point | null = null;
-  private measuring: { mark: Mark; grabbed: Grabbed | null } | null = null;
   private drawing = 0;
-  private speaking: ReturnType<typeof setTimeout> | undefined;
   private retrying: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -123,21 +106,9 @@ class OpenViewer implements Viewer, Gestures {
       onSeries: (series) => this.act(() => this.model.chooseSeries(series) && this.shown()),
     });
     this.toolbar = new Toolbar(commands);
-    this.stage.append(this.canvas, this.layer, this.corners.root, this.track, this.leader, this.notice);
-    const body = element("div", { className: "viewer-body" }, this.strip.root, this.stage, this.toolbar.root);
-    this.root.append(body, this.live, this.help);
-    host.replaceChildren(this.root);
-    listen(this.stage, this);
-    const { signal } = this.closing;
-    document.addEventListener("keydown", (event) => run(event, commands), { signal });
-    window.addEventListener("online", () => this.retry(), { signal });
-    this.root.addEventListener("viewer-native", (event) => {
-      const image = this.renderNative();
-      if (event instanceof CustomEvent && image) (event.detail as NativeImage).image = image;
-    });
-    const observer = new ResizeObserver(() => this.draw());
-    observer.observe(this.stage);
-    signal.addEventListener("abort", () => observer.disconnect());
+    this.screen = new Screen(host, this.strip.root, this.toolbar.root, this.help);
+    listen(this.screen.stage, this);
+    this.listenToPage(commands);
     void this.start();
   }
 
@@ -145,7 +116,6 @@ class OpenViewer implements Viewer, Gestures {
 
   applyView(state: ViewState): void {
     if (this.follow.arrived(state)) this.adopt(state);
-    this.showLeader();
   }
 
   applyMark(mark: Mark): void {
@@ -157,7 +127,6 @@ class OpenViewer implements Viewer, Gestures {
     if (presenter?.isMe !== false) this.remotePointer = null;
     if (presenter?.isMe) this.send();
     this.showLeader();
-    this.draw();
   }
 
   view(): ViewState | null {
@@ -173,10 +142,9 @@ class OpenViewer implements Viewer, Gestures {
     this.cine.stop();
     this.sender.close();
     this.loader.close();
-    clearTimeout(this.speaking);
     clearTimeout(this.retrying);
     cancelAnimationFrame(this.drawing);
-    this.root.remove();
+    this.screen.close();
   }
 
   // Mouse and fingers: see Gestures.
@@ -191,8 +159,8 @@ class OpenViewer implements Viewer, Gestures {
     if (!voi) return;
     // A drag across a wide window is to move it faster than one across a narrow one.
     const step = Math.max(0.05, voi[1] / 400);
-    const tidy = (value: number) => (voi[1] > 20 ? Math.round(value) : Math.round(value * 10) / 10);
-    this.act(() => this.window([tidy(voi[0] + dy * step), Math.max(1, tidy(voi[1] + dx * step)), voi[2]]));
+    const rounded = (value: number) => (voi[1] > 20 ? Math.round(value) : Math.round(value * 10) / 10);
+    this.act(() => this.window([rounded(voi[0] + dy * step), Math.max(1, rounded(voi[1] + dx * step)), voi[2]]));
   }
 
   pan(by: Point): void {
@@ -204,59 +172,45 @@ class OpenViewer implements Viewer, Gestures {
   }
 
   fit(): void {
-    this.look((image, view) => [...(WHOLE(image).slice(0, 3) as [number, number, number]), view[3], view[4], view[5]]);
+    this.look((image, [, , , ...turning]) => [image.columns / 2, image.rows / 2, 1, ...turning]);
   }
 
   pixelsPerImage(): number {
-    return Math.max(3, Math.min(24, this.stage.clientHeight / Math.max(1, this.model.stack.length)));
+    return Math.max(3, Math.min(24, this.screen.size.height / Math.max(1, this.model.stack.length)));
   }
 
   hover(at: Point | null): void {
-    const matrix = this.matrix();
-    const point = at && matrix ? apply(invert(matrix), at) : null;
+    const matrix = this.screen.matrix(this.model);
     const image = this.model.slice?.image;
+    const point = at && matrix && apply(invert(matrix), at);
     const isOn = point && image && point[0] >= 0 && point[1] >= 0 && point[0] <= image.columns && point[1] <= image.rows;
-    const next = isOn ? ([round(point[0]), round(point[1])] as const) : null;
+    const next = isOn ? tidy(point) : null;
     if (next === null && this.pointer === null) return;
     this.pointer = next;
-    if (this.follow.presenter?.isMe) this.send();
+    this.send();
   }
 
   measureFrom(at: Point, isTouch: boolean): void {
     const { manifest, slice } = this.model;
-    const matrix = this.matrix();
+    const matrix = this.screen.matrix(this.model);
     if (!manifest || !slice || !matrix) return;
-    const grabbed = grab(this.marks.on(manifest.study, slice), matrix, at, isTouch);
-    const point = apply(invert(matrix), at);
-    const mark: Mark = grabbed
-      ? { ...grabbed.mark, rev: grabbed.mark.rev + 1 }
-      : { uid: newUid(), rev: 1, study: manifest.study, sop: slice.image.sop, frame: slice.frame, tool: "length", points: [point, point], removed: false };
-    this.measuring = { mark, grabbed };
+    this.ruler.start(manifest.study, slice, this.marksHere(), matrix, at, isTouch);
   }
 
   measureTo(at: Point): void {
-    const { measuring } = this;
-    const matrix = this.matrix();
-    if (!measuring || !matrix) return;
-    const [x, y] = apply(invert(matrix), at);
-    const point: Point = [round(x), round(y)];
-    const [from, to] = measuring.mark.points;
-    measuring.mark = { ...measuring.mark, points: measuring.grabbed?.end === 0 ? [point, to] : [from, point] };
+    const matrix = this.screen.matrix(this.model);
+    if (matrix) this.ruler.move(matrix, at);
     this.draw();
   }
 
   measured(): void {
-    const { measuring } = this;
-    const matrix = this.matrix();
-    this.measuring = null;
-    if (!measuring || !matrix) return;
-    const [from, to] = measuring.mark.points.map((point) => apply(matrix, point)) as [Point, Point];
-    const isLine = Math.hypot(from[0] - to[0], from[1] - to[1]) > 4; // else it was a click
-    if (isLine && this.marks.put(measuring.mark)) this.options.onMark(measuring.mark);
+    const matrix = this.screen.matrix(this.model);
+    const mark = matrix && this.ruler.stop(matrix);
+    if (mark && this.marks.put(mark)) this.options.onMark(mark);
     this.draw();
   }
 
-  // Keys and buttons.
+  // Keys and buttons: see Commands.
 
   private commands(): Commands {
     return {
@@ -269,8 +223,8 @@ class OpenViewer implements Viewer, Gestures {
         this.draw();
       },
       fit: () => this.fit(),
-      actualSize: () => this.look((image, [cx, cy, , rotation, flipH, flipV], size) => [cx, cy, 1 / fitScale(image, rotation, size), rotation, flipH, flipV]),
-      zoomBy: (factor) => this.zoom(factor, [this.stage.clientWidth / 2, this.stage.clientHeight / 2]),
+      actualSize: () => this.look((image, [cx, cy, , rotation, ...flips], size) => [cx, cy, 1 / fitScale(image, rotation, size), rotation, ...flips]),
+      zoomBy: (factor) => this.zoom(factor, this.screen.middle),
       turn: () => this.look((_, view) => turned(view)),
       mirror: (axis) => this.look((_, view) => mirrored(view, axis)),
       invert: () => this.act(() => this.model.voi && this.window([this.model.voi[0], this.model.voi[1], this.model.voi[2] ? 0 : 1])),
@@ -290,22 +244,20 @@ class OpenViewer implements Viewer, Gestures {
 
   private preset(n: number): void {
     const { model } = this;
-    const preset = presetsOf(model)[n - 1];
     const { slice, voi } = model;
-    if (!preset || !slice) return;
+    const chosen = presetsOf(model)[n - 1]?.window;
+    if (!chosen || !slice) return;
     const frame = this.loader.best(slice);
     this.act(() => {
-      if (preset.window === "file") {
-        model.resetVoi(frame);
-        this.draw();
-      } else if (preset.window !== "full") this.window([preset.window.center, preset.window.width, voi?.[2] ?? 0]);
-      else if (frame) this.window(fullVoi(slice.facts, frame.low, frame.high));
+      if (chosen === "file") model.resetVoi(frame);
+      else if (chosen !== "full") model.setVoi([chosen.center, chosen.width, voi?.[2] ?? 0]);
+      else if (frame) model.setVoi(fullVoi(slice.facts, frame.low, frame.high));
+      this.draw();
     });
   }
 
   private removeMark(): void {
-    const { manifest, slice } = this.model;
-    const last = manifest && slice ? this.marks.last(manifest.study, slice) : undefined;
+    const last = this.marksHere().at(-1);
     if (!last) return;
     const removed: Mark = { ...last, rev: last.rev + 1, removed: true };
     if (this.marks.put(removed)) this.options.onMark(removed);
@@ -325,7 +277,7 @@ class OpenViewer implements Viewer, Gestures {
     const isReady = next !== undefined && this.loader.best(next) !== null;
     // Not there yet: ask for it, and go on with it when it came.
     if (isReady) this.act(() => model.goTo(at) && this.shown());
-    else if (model.slice) void this.loader.show(model.slice, model.neighbours(1)).catch(() => undefined);
+    else if (model.slice) this.loader.show(model.slice, model.neighbours(1)).catch(() => undefined);
     return isReady;
   }
 
@@ -337,12 +289,12 @@ class OpenViewer implements Viewer, Gestures {
       this.studies = await loadStudies(this.options.imagesRoot);
       if (this.closing.signal.aborted) return;
       const wanted = this.pending?.study ?? this.model.manifest?.study ?? this.studies[0]?.study;
-      if (wanted === undefined) {
-        this.say(t("Chưa có ảnh nào trong ca này. Ảnh gửi lên sẽ tự hiện ở đây."));
-        this.retrying = setTimeout(() => void this.start(), STUDIES_AGAIN_MS);
+      if (wanted !== undefined) {
+        await this.openStudy(wanted);
         return;
       }
-      await this.openStudy(wanted);
+      this.screen.say(t("Chưa có ảnh nào trong ca này. Ảnh gửi lên sẽ tự hiện ở đây."));
+      this.retrying = setTimeout(() => void this.start(), STUDIES_AGAIN_MS);
     } catch (error) {
       this.sayError(error);
     }
@@ -386,7 +338,7 @@ class OpenViewer implements Viewer, Gestures {
     this.strip.choose(series);
     this.draw();
     if (!slice) return;
-    this.say("");
+    this.screen.say("");
     clearTimeout(this.retrying);
     this.loader.show(slice, this.model.neighbours(this.direction)).then(
       () => this.draw(),
@@ -394,12 +346,11 @@ class OpenViewer implements Viewer, Gestures {
         if (slice.key === this.model.slice?.key) this.sayError(error);
       },
     );
-    clearTimeout(this.speaking);
-    this.speaking = setTimeout(() => (this.live.textContent = spoken(this.model)), 700);
+    this.screen.speak(this.model);
   }
 
   private retry(): void {
-    if (this.notice.hidden) return;
+    if (!this.screen.isSaying) return;
     if (this.model.slice) this.shown();
     else void this.start();
   }
@@ -407,15 +358,16 @@ class OpenViewer implements Viewer, Gestures {
   /** Do what the reader asked for, and tell the others if that is for this one to do. */
   private act(change: () => unknown): void {
     const wasApart = this.follow.isApart;
-    const consequence = this.follow.acted();
+    this.follow.acted();
     change();
-    if (consequence === "send") this.send();
+    this.send();
     if (this.follow.isApart !== wasApart) this.showLeader();
   }
 
   private send(): void {
+    if (!this.follow.presenter?.isMe) return;
     const state = this.view();
-    if (state && this.follow.presenter?.isMe) this.sender.offer(state);
+    if (state) this.sender.offer(state);
   }
 
   private window(voi: Voi): void {
@@ -423,22 +375,19 @@ class OpenViewer implements Viewer, Gestures {
     this.draw();
   }
 
-  private look(change: (image: Parameters<typeof WHOLE>[0], view: View, size: Size) => View): void {
+  private look(change: (image: Instance, view: View, size: Size) => View): void {
     const { slice } = this.model;
     if (!slice) return;
     this.act(() => {
-      this.model.view = change(slice.image, this.model.view, this.size()).map(round) as unknown as View;
+      const [cx, cy, scale, ...turning] = change(slice.image, this.model.view, this.screen.size);
+      this.model.view = [...tidy([cx, cy]), Math.round(scale * 1e4) / 1e4, ...turning];
       this.draw();
     });
   }
 
-  private size(): Size {
-    return { width: Math.max(1, this.stage.clientWidth), height: Math.max(1, this.stage.clientHeight) };
-  }
-
-  private matrix(): Matrix | null {
-    const { slice, view } = this.model;
-    return slice ? toScreen(slice.image, view, this.size()) : null;
+  private marksHere(): Mark[] {
+    const { manifest, slice } = this.model;
+    return manifest && slice ? this.marks.on(manifest.study, slice) : [];
   }
 
   private draw(): void {
@@ -448,91 +397,39 @@ class OpenViewer implements Viewer, Gestures {
   private drawNow(): void {
     this.drawing = 0;
     const { model } = this;
-    const { slice, manifest, voi, view } = model;
-    const size = this.size();
-    const ratio = Math.min(MOST_PIXEL_RATIO, devicePixelRatio);
-    const pixels = { width: Math.round(size.width * ratio), height: Math.round(size.height * ratio) };
-    const frame = slice ? this.loader.best(slice) : null;
-    this.painter.paint(frame, slice, manifest?.luts ?? {}, voi, view, pixels);
-    const marks = slice && manifest ? this.marks.on(manifest.study, slice) : [];
-    this.drawLayer(marks, pixels, ratio);
-    const loaded = frame === null ? "" : frame.level === 0 ? "full" : "quick";
-    this.corners.show(model, size, loaded);
-    this.pointAt();
-    this.showTrack();
-    this.toolbar.show(model, this.tool, this.cine.isPlaying, marks.length > 0);
-    const { dataset } = this.root;
-    dataset.study = String(manifest?.study ?? "");
-    dataset.sop = slice?.image.sop ?? "";
-    dataset.frame = String(slice?.frame ?? "");
-    dataset.loaded = loaded;
-    dataset.tool = this.tool;
-  }
-
-  private drawLayer(marks: readonly Mark[], pixels: Size, ratio: number): void {
-    const { slice } = this.model;
-    const matrix = this.matrix();
-    const context = this.layer.getContext("2d");
-    if (!slice || !matrix || !context) return;
-    if (this.layer.width !== pixels.width || this.layer.height !== pixels.height) {
-      this.layer.width = pixels.width;
-      this.layer.height = pixels.height;
-    }
-    const open = this.measuring?.mark;
-    const all = open ? [...marks.filter(({ uid }) => uid !== open.uid), open] : marks;
-    drawMarks(context, all, slice, matrix, ratio);
-  }
-
-  private pointAt(): void {
-    const matrix = this.matrix();
+    const open = this.ruler.mark;
+    const marks = this.marksHere();
+    const drawn = open ? [...marks.filter(({ uid }) => uid !== open.uid), open] : marks;
+    this.screen.draw(model, model.slice && this.loader.best(model.slice), drawn);
     const { presenter, isApart } = this.follow;
-    const point = this.remotePointer;
-    const isShown = point && matrix && presenter && !presenter.isMe && !isApart;
-    this.corners.point(isShown ? apply(matrix, point) : null, presenter ? t("{name} đang chỉ", { name: presenter.name }) : "");
-  }
-
-  private showTrack(): void {
-    const { stack, at } = this.model;
-    const thumb = this.track.firstElementChild;
-    this.track.hidden = stack.length < 2;
-    if (!(thumb instanceof HTMLElement) || stack.length < 2) return;
-    const share = Math.max(0.04, 1 / stack.length);
-    thumb.style.height = `${share * 100}%`;
-    thumb.style.top = `${(at / (stack.length - 1)) * (1 - share) * 100}%`;
+    const isFollowing = presenter !== null && !presenter.isMe && !isApart;
+    this.screen.point(model, isFollowing ? this.remotePointer : null, presenter?.name ?? "");
+    this.screen.root.dataset.tool = this.tool;
+    this.toolbar.show(model, this.tool, this.cine.isPlaying, marks.length > 0);
   }
 
   private showLeader(): void {
-    const { presenter, isApart } = this.follow;
-    if (!presenter) {
-      this.leader.replaceChildren();
-      return;
-    }
-    if (presenter.isMe) {
-      this.leader.replaceChildren(element("span", {}, t("Bạn đang dẫn")));
-      return;
-    }
-    const { name } = presenter;
-    if (!isApart) {
-      this.leader.replaceChildren(element("span", {}, t("{name} đang dẫn", { name })));
-      return;
-    }
-    const back = element("button", { type: "button", className: "viewer-button viewer-rejoin" }, t("Về cùng {name}", { name }));
-    back.addEventListener("click", () => this.rejoin());
-    this.leader.replaceChildren(back);
+    this.screen.lead(this.follow.presenter, this.follow.isApart, () => this.rejoin());
     this.draw();
-  }
-
-  private say(text: string, action?: HTMLElement): void {
-    this.notice.hidden = text === "";
-    this.notice.replaceChildren(...(text === "" ? [] : [element("p", {}, text)]), ...(action ? [action] : []));
   }
 
   private sayError(error: unknown): void {
     if (error instanceof DOMException && error.name === "AbortError") return;
-    const again = element("button", { type: "button", className: "viewer-button" }, t("Thử lại"));
-    again.addEventListener("click", () => this.retry());
-    this.say(sentenceFor(error), again);
+    this.screen.say(sentenceFor(error), { name: t("Thử lại"), run: () => this.retry() });
     if (error instanceof NotLoaded && error.status === 0) this.retrying = setTimeout(() => this.retry(), RETRY_MS);
+  }
+
+  private listenToPage(commands: Commands): void {
+    const { signal } = this.closing;
+    document.addEventListener("keydown", (event) => run(event, commands), { signal });
+    window.addEventListener("online", () => this.retry(), { signal });
+    this.screen.root.addEventListener("viewer-native", (event) => {
+      const image = this.renderNative();
+      if (event instanceof CustomEvent && image) (event.detail as NativeImage).image = image;
+    });
+    const observer = new ResizeObserver(() => this.draw());
+    observer.observe(this.screen.stage);
+    signal.addEventListener("abort", () => observer.disconnect());
   }
 
   private renderNative(): ImageData | null {
@@ -548,8 +445,4 @@ function sentenceFor(error: unknown): string {
   if (error.status === 0) return t("Mất kết nối nên chưa tải được ảnh. Hệ thống sẽ tự thử lại; hãy kiểm tra mạng.");
   if (error.status === 401) return t("Phiên làm việc đã hết. Hãy tải lại trang và đăng nhập.");
   return error.message === "" ? t("Máy chủ chưa gửi được ảnh. Hãy thử lại sau ít phút.") : error.message;
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
 }

@@ -2,6 +2,7 @@
 
 import { t } from "../text";
 import type { Instance, UsRegion } from "./manifest";
+import { decimal } from "./numbers";
 import type { Point } from "./state";
 
 export interface Length {
@@ -53,8 +54,7 @@ function area({ box: [x0, y0, x1, y1] }: UsRegion): number {
 }
 
 function inMm(mm: number): string {
-  const language = document.documentElement.lang || "vi";
-  return `${mm.toLocaleString(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 })} mm`;
+  return `${decimal(mm, 1, 1)} mm`;
 }
 
 function inPixels(dx: number, dy: number, reason: string): Length {

@@ -142,8 +142,8 @@ export class Loader {
     const { image, frame } = job.slice;
     const query = job.level > 0 ? `?level=${job.level}` : "";
     const url = `${this.root}/studies/${this.study()}/instances/${image.instance}/frames/${frame}${query}`;
-    const startedAt = performance.now();
     const response = await get(url, job.abort.signal);
+    const beganAt = performance.now(); // how long the server took to begin says nothing of the line
     const facts = JSON.parse(response.headers.get("Frame-Facts") ?? "{}") as CodedFacts;
     const media = response.headers.get("Content-Type") ?? "";
     const bytes = await readAll(
@@ -152,7 +152,7 @@ export class Loader {
         void this.decode(job.slice, media, prefix, facts, level).catch(() => undefined);
       }),
     );
-    this.line.arrived(bytes.byteLength, performance.now() - startedAt);
+    this.line.arrived(bytes.byteLength, performance.now() - beganAt);
     const level = Math.min(job.level, facts.cuts.length - 1);
     if (level === 0) this.frameBytes = 0.7 * this.frameBytes + 0.3 * bytes.byteLength;
     await this.decode(job.slice, media, bytes, facts, level);

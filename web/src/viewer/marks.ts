@@ -26,11 +26,6 @@ export class Marks {
       (mark) => !mark.removed && mark.study === study && sliceKey(mark.sop, mark.frame) === slice.key,
     );
   }
-
-  /** The mark that was put last on this image. */
-  last(study: number, slice: Slice): Mark | undefined {
-    return this.on(study, slice).at(-1);
-  }
 }
 
 export interface Grabbed {
@@ -55,8 +50,6 @@ const SHADE = "rgba(0, 0, 0, 0.85)";
 
 /** Draw marks in the pixels of the viewport; `ratio` device pixels a CSS pixel. */
 export function drawMarks(context: CanvasRenderingContext2D, marks: readonly Mark[], slice: Slice, matrix: Matrix, ratio: number): void {
-  const { width, height } = context.canvas;
-  context.clearRect(0, 0, width, height);
   context.lineCap = "round";
   context.font = `600 ${15 * ratio}px "Be Vietnam Pro", system-ui, sans-serif`;
   context.textBaseline = "middle";

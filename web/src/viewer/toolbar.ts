@@ -55,6 +55,7 @@ export class Toolbar {
     this.invert = button(t("Đảo đen trắng"), () => commands.invert());
     const tools = TOOLS.map(([tool, name]) => {
       const made = button(t(name), () => commands.use(tool));
+      if (tool === "pan" || tool === "zoom") made.classList.add("viewer-by-fingers");
       this.tools.set(tool, made);
       return made;
     });
