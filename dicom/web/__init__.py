@@ -22,6 +22,8 @@ def routes(prefix: str, ports: Ports) -> list[web.RouteDef]:
     archive = Archive(prefix, ports)
     qido, wado, frames, stow = Qido(archive), Wado(archive), Frames(archive), Stow(archive)
     reads = {
+        # The router tries one after the other: what is asked for most comes first.
+        INSTANCE + "/frames/{frames}": frames.frames,
         "/studies": qido.search(Level.STUDY),
         "/series": qido.search(Level.SERIES),
         "/instances": qido.search(Level.INSTANCE),
@@ -30,7 +32,6 @@ def routes(prefix: str, ports: Ports) -> list[web.RouteDef]:
         SERIES + "/instances": qido.search(Level.INSTANCE),
         **dict.fromkeys((STUDY, SERIES, INSTANCE), wado.originals),
         **dict.fromkeys((f"{path}/metadata" for path in (STUDY, SERIES, INSTANCE)), wado.metadata),
-        INSTANCE + "/frames/{frames}": frames.frames,
         INSTANCE + "/bulkdata/{element:[0-9A-Fa-f/]{8,200}}": frames.bulk,
     }
     return [

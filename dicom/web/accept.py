@@ -7,8 +7,8 @@ cannot set headers. An original is never re-encoded, so a transfer syntax is met
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from aiohttp import web
 
@@ -49,16 +49,22 @@ class Offer:
     only_if_named: bool = False  # given to who names its transfer syntax or says that any will do
 
 
-def choose(request: web.Request, offers: Sequence[Offer]) -> Offer:
+def choose(request: web.Request, offers: tuple[Offer, ...]) -> Offer:
     """Return the first offer that the most wanted range covers. Raises NotAcceptable."""
-    asked = request.query.get("accept") or ",".join(request.headers.getall("Accept", ()))
-    for wanted in parse(asked or "*/*"):
-        for offer in offers:
-            if wanted.quality > 0 and _covers(wanted, offer):
-                return offer
-    raise NotAcceptable(
-        "Không có dạng dữ liệu được yêu cầu. Hãy xin transfer-syntax=* hoặc xem CONFORMANCE.md."
-    )
+    asked = request.query.get("accept") or ",".join(request.headers.getall("Accept", ())) or "*/*"
+    chosen = _chosen(asked, offers)
+    if chosen is None:
+        raise NotAcceptable(
+            "Không có dạng dữ liệu được yêu cầu. Hãy xin transfer-syntax=* hoặc xem CONFORMANCE.md."
+        )
+    return chosen
+
+
+# A viewer asks for thousands of frames in the same words.
+@lru_cache(maxsize=512)
+def _chosen(asked: str, offers: tuple[Offer, ...]) -> Offer | None:
+    wanted = [wanted for wanted in parse(asked) if wanted.quality > 0]
+    return next((offer for w in wanted for offer in offers if _covers(w, offer)), None)
 
 
 def parse(header: str) -> list[Wanted]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Sequence
+from functools import lru_cache
 
 from aiohttp import web
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -123,13 +124,18 @@ def _is_native(located: Located) -> bool:
     return located.transfer_syntax in NATIVE
 
 
-def _offers(located: Located, *, is_one: bool) -> list[Offer]:
-    """What frames of this instance can be given as; without parts where it is only one."""
-    syntax = located.transfer_syntax
+def _offers(located: Located, *, is_one: bool) -> tuple[Offer, ...]:
+    """What frames of this instance can be given as."""
+    return _offered(located.transfer_syntax, located.pixel_offset is not None, is_one)
+
+
+@lru_cache(maxsize=256)
+def _offered(syntax: str, is_in_place: bool, is_one: bool) -> tuple[Offer, ...]:
+    """Its own encoding: in parts, and where it is only one, also without."""
     media_type = MEDIA_TYPES.get(syntax)
-    if located.pixel_offset is not None and syntax in LITTLE_ENDIAN:
+    if is_in_place and syntax in LITTLE_ENDIAN:
         offers = list(_OCTETS)
-    elif located.pixel_offset is not None:
+    elif is_in_place:
         offers = [Offer(OCTETS, syntax, is_multipart=m, only_if_named=True) for m in (True, False)]
     elif media_type is not None:
         offers = [Offer(media_type, syntax, is_multipart=m) for m in (True, False)]
@@ -137,7 +143,7 @@ def _offers(located: Located, *, is_one: bool) -> list[Offer]:
         offers += [Offer(OCTETS, syntax, is_multipart=m, only_if_named=True) for m in (True, False)]
     else:
         offers = []
-    return [offer for offer in offers if offer.is_multipart or is_one]
+    return tuple(offer for offer in offers if offer.is_multipart or is_one)
 
 
 def _content_type(located: Located) -> str:

@@ -15,7 +15,6 @@ CHECKED = "private, no-cache"
 IMMUTABLE = "private, max-age=31536000, immutable"
 # A shared computer: what one person was shown is not another's, though the address is the same.
 VARY = "Accept, Accept-Encoding, Authorization, Cookie"
-FIRST_BYTES = 16 << 10  # go out together with the headers
 
 
 class NoSuchRange(Refused):
@@ -53,10 +52,7 @@ async def send_bytes(
     headers["Content-Length"] = str(len(view))
     response = web.StreamResponse(status=status, headers=headers)
     await response.prepare(request)
-    # Headers and the first bytes are joined to one packet; the rest is not copied.
-    await response.write(view[:FIRST_BYTES])
-    if len(view) > FIRST_BYTES:
-        await response.write(view[FIRST_BYTES:])
+    await response.write(view)
     await response.write_eof()
     return response
 

@@ -41,7 +41,7 @@ class Wado:
         _, instances = await self._archive.instances(request)
         syntaxes = {located.transfer_syntax for located in instances}
         only = syntaxes.pop() if len(syntaxes) == 1 else "*"
-        offers = [Offer(DICOM, only, is_multipart=True), Offer(DICOM, only)]
+        offers = (Offer(DICOM, only, is_multipart=True), Offer(DICOM, only))
         offer = choose(request, offers[: 2 if len(instances) == 1 else 1])
         root = self._archive.root(request)
         parts = [
