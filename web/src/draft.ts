@@ -3,7 +3,7 @@
  * What is typed while the line is cut stays in memory (never on the disk of a shared computer), goes out when
  * the line is back, and merges with what others wrote. The server's side: server/consultation/draft.py.
  */
-import { applyUpdate, Doc, encodeStateAsUpdate, encodeStateVector, mergeUpdates, type Text } from "yjs";
+import { applyUpdate, Doc, encodeStateAsUpdate, encodeStateVector, mergeUpdates, type Text, type Transaction } from "yjs";
 
 import { getJson, postJson, Refused } from "./dom";
 import { list, number, record, text } from "./shape";
@@ -94,6 +94,16 @@ export class Draft {
     this.#listeners.add(listener);
     listener(this.#state);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Call `listener` with the names of the fields that others changed. */
+  onRemote(listener: (fields: readonly string[]) => void): () => void {
+    const hear = ({ origin, changed }: Transaction): void => {
+      if (origin !== SERVER || changed.size === 0) return;
+      listener([...this.doc.share].filter(([, shared]) => changed.has(shared)).map(([name]) => name));
+    };
+    this.doc.on("afterTransaction", hear);
+    return () => this.doc.off("afterTransaction", hear);
   }
 
   /** Others' changes wait while `isBusy()`: a word that is being composed must not be torn. */

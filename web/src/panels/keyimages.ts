@@ -1,0 +1,74 @@
+/** The key images of the minutes: added by one key from the viewer, shown small, taken out with a way back. */
+import { deleteJson, element, getJson, postJson } from "../dom";
+import { sentenceOf } from "../forms";
+import { list, number, record, text, type Of } from "../shape";
+import { t } from "../text";
+import { toast } from "../toast";
+import type { KeyImage } from "../viewer/state";
+
+const Shown = record({ id: number, caption: text, label: text, picture: text });
+const Images = record({ images: list(Shown) });
+type Shown = Of<typeof Shown>;
+
+export class KeyImages {
+  readonly element = element("ul", { className: "key-images", attributes: { "aria-label": t("Ảnh chính") } });
+  #root: string;
+  #mayWrite: boolean;
+  #ids = "";
+
+  /** `root`: the address of the minutes. */
+  constructor(root: string, mayWrite: boolean) {
+    this.#root = `${root}/key-images`;
+    this.#mayWrite = mayWrite;
+  }
+
+  /** Ask the server again; true when others are shown than before. */
+  async refresh(): Promise<boolean> {
+    const { images } = Images(await getJson(this.#root));
+    const ids = images.map(({ id }) => id).join();
+    const isOther = ids !== this.#ids;
+    if (isOther || images.length === 0) this.#show(images);
+    this.#ids = ids;
+    return isOther;
+  }
+
+  /** Keep an image with its window, as the viewer shows it now. */
+  add(image: KeyImage): void {
+    this.#change(postJson(this.#root, { ...image, voi: image.voi.map(Number), view: image.view.map(Number), caption: "" }), (made) => {
+      toast(t("Đã thêm ảnh vào biên bản."), () => this.#remove(Shown(made).id));
+    });
+  }
+
+  #show(images: readonly Shown[]): void {
+    const empty = element("li", { className: "muted" }, t("Chưa có ảnh nào. Trong trình xem ảnh, bấm phím K để thêm ảnh đang xem."));
+    this.element.replaceChildren(...(images.length > 0 ? images.map((image) => this.#item(image)) : [empty]));
+  }
+
+  #item({ id, caption, label, picture }: Shown): HTMLLIElement {
+    const name = caption || label;
+    const button = element("button", { type: "button", className: "btn btn-sm btn-outline-secondary" }, t("Bỏ ảnh"));
+    button.addEventListener("click", () => this.#remove(id));
+    return element(
+      "li",
+      {},
+      element("img", { src: picture, alt: name, loading: "lazy" }),
+      element("span", { className: "small" }, name),
+      this.#mayWrite && button,
+    );
+  }
+
+  #remove(id: number): void {
+    this.#change(deleteJson(`${this.#root}/${id}`), () => {
+      toast(t("Đã bỏ ảnh khỏi biên bản."), () => this.#change(postJson(`${this.#root}/${id}/restore`, {})));
+    });
+  }
+
+  #change(asked: Promise<unknown>, then: (answer: unknown) => void = () => undefined): void {
+    asked.then(
+      (answer) => {
+        then(answer);
+        return this.refresh();
+      },
+    ).catch((error: unknown) => toast(sentenceOf(error)));
+  }
+}
