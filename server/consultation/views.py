@@ -1,5 +1,6 @@
 """The pages of the journey: what each template may use, gathered with few queries."""
 
+import dataclasses
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -596,6 +597,9 @@ async def minutes_page(session: AsyncSession, case: Consultation, by: Principal)
         and any(row.kind == "written" and row.specialist_id == by.person_id for row in case.sessions),
         data={
             "minutes_root": here,
+            "fixed": fixed_digest(form, annex),
+            "may_write": Step.MINUTES in steps and signed is None,
+            "is_locked": signed is not None,
             "questions": [
                 {"id": question.id, "number": question.number, "text": question.text}
                 for question in case.questions
@@ -604,12 +608,19 @@ async def minutes_page(session: AsyncSession, case: Consultation, by: Principal)
     )
 
 
+def fixed_digest(form: forms.MinutesForm, annex: forms.Annex) -> str:
+    """Changes when anything does that the draft and its key images do not hold: the page is old then."""
+    rest = dataclasses.replace(form, course="", conclusion="", next_treatment="")
+    return forms.digest(rest, dataclasses.replace(annex, questions=(), key_images=()))
+
+
 def form_as_json(page: MinutesPage) -> dict[str, object]:
     """What the script of the minutes needs: who may do what, what is lacking, the digest, the live fields."""
     answers = {one.number: one for one in page.annex.questions}
     asked = [(question, answers.get(question.number)) for question in page.case.questions]
     return {
         "digest": page.digest,
+        "fixed": fixed_digest(page.form, page.annex),
         "lacking": list(page.lacking),
         "is_locked": page.is_locked,
         "is_signed": page.is_signed,
