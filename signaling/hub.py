@@ -310,12 +310,23 @@ class Hub:
         if held is None:
             return
         if call.announce is not None:
-            message = server_message(call.announce)
-            if isinstance(message, messages.MinutesChanged):
-                held.room.minutes_seq = max(held.room.minutes_seq or 0, message.seq)
-            self._deliver(held.room.everyone(message))
+            await self._announce(held, server_message(call.announce))
         if call.remove is not None:
             await self._remove(held, call.remove)
+
+    async def _announce(self, held: Held, message: Message) -> None:
+        """Tell the room what the server kept, and let the room know it too."""
+        room = held.room
+        match message:
+            case messages.MinutesChanged(seq=seq):
+                room.minutes_seq = max(room.minutes_seq or 0, seq)
+                self._deliver(room.everyone(message))
+            case messages.SessionEnded(n=n, by=by):
+                async with held.lock:
+                    self._deliver(room.apply(facts.Ended(by_name=by), n, now_ms()))
+                await self._rooms.close_if_empty(room.id)
+            case _:
+                self._deliver(room.everyone(message))
 
     async def _remove(self, held: Held, person: int) -> None:
         held.room.admitted.discard(person)
