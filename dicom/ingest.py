@@ -120,12 +120,17 @@ async def _commit(
         return
     committed = await commit([received for _, received in batch])
     for (name, received), where in zip(batch, committed, strict=True):
-        if where.differs:
-            outcome.refuse(name, BadInstance("instance-differs"))
-            await asyncio.to_thread(store.delete, received.blob)
-        else:
-            outcome.instances += 1
-            outcome.study_ids.add(where.study_id)
+        await settle(where, received, name, store, outcome)
+
+
+async def settle(where: Committed, received: Received, name: str, store: BlobStore, outcome: Outcome) -> None:
+    """Note what the index says of an instance; bytes that it does not keep are removed."""
+    if where.differs:
+        outcome.refuse(name, BadInstance("instance-differs"))
+        await asyncio.to_thread(store.delete, received.blob)
+    else:
+        outcome.instances += 1
+        outcome.study_ids.add(where.study_id)
 
 
 async def _instances(

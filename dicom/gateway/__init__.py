@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from dicom.batches import Batches
 from dicom.gateway.association import Association
-from dicom.gateway.batches import Batches
 from dicom.gateway.contexts import SERVICES
 from dicom.gateway.ports import GatewayPorts, Limits
 
