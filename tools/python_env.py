@@ -43,8 +43,11 @@ def environment() -> dict[str, str]:
     """The person's own environment, with the Python and Node of the project first."""
     node = node_folder() / "bin"
     path = os.pathsep.join([str(VENV / "bin"), str(node), os.environ.get("PATH", os.defpath)])
+    given = dict(os.environ)
+    # uv installs no bytecode: where Python may not write it either, each start compiles every package anew.
+    given.pop("PYTHONDONTWRITEBYTECODE", None)
     return {
-        **os.environ,
+        **given,
         "PATH": path,
         "VIRTUAL_ENV": str(VENV),
         "UV_PYTHON_DOWNLOADS": "never",  # uv's own Pythons do not come from a package index
