@@ -127,9 +127,7 @@ async def expect_late(request: web.Request) -> None:
     """`Expect: 100-continue` is answered when the body is read: what is too large is refused before."""
 
 
-async def copy_body(
-    request: web.Request, limit_bytes: int, write: Callable[[bytes], Awaitable[None]]
-) -> None:
+async def copy(request: web.Request, limit_bytes: int, write: Callable[[bytes], Awaitable[None]]) -> None:
     """Hand the body on, piece by piece. Raises Interrupted when it ends early, TooLarge beyond the limit."""
     if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
