@@ -6,10 +6,7 @@ import logging
 from collections.abc import AsyncIterator
 
 from aiohttp import web
-try:
-    from dicom.web.upload import upload_routes
-except ImportError:
-    upload_routes = lambda prefix, ports: []
+from dicom.web.upload import upload_routes
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -101,7 +98,7 @@ def build_app(settings: Settings) -> web.Application:
     for prefix in ("", "/consultations/{consultation}"):
         app.add_routes(dicomweb_routes(f"{prefix}/dicom-web", imaging))
         app.add_routes(viewer_routes(f"{prefix}/images", imaging))
-    app.add_routes(upload_routes("/uploads", imaging))
+    app.add_routes(upload_routes("/uploads", imaging, settings.upload_limit_bytes))
     imaging_routes = http.routes_of(app) - before
     app.router.add_static("/static", STATIC, append_version=False)
 

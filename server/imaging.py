@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dicom import index
 from dicom.framecache import FrameCache
+from dicom.gateway.contexts import SERVICES
 from dicom.ingest import Committed, Received
 from dicom.instance import BadInstance
 from dicom.ports import Scope
@@ -18,13 +19,14 @@ from dicom.sandbox import Sandbox
 from dicom.store import BlobStore
 from server.consultation import share
 from server.consultation.model import Consultation
+from server.people.model import DicomPeer, Hospital
 from server.platform import keys
 from server.platform.db import Database
 from server.platform.errors import NotFound
 from server.platform.events import audit, ring
 from server.platform.http import principal
 from server.platform.jobs import enqueue
-from server.platform.policy import Principal, Role, Row, roles
+from server.platform.policy import Policy, Principal, Reach, Role, Row, roles
 from server.platform.recent import Recent
 from server.platform.settings import Settings
 
@@ -34,6 +36,10 @@ SCOPE_KEPT_S = 1.0  # for so long an ended grant may still serve
 SITTING_S = 1800.0
 KEY_IMAGE_PX = 480
 INBOX = "inbox:{}"  # rung when a hospital received images
+
+
+# Who may use which DIMSE service: a known AE title at its address, for its own hospital alone (`Peers.admit`).
+DIMSE = Policy.join([Row("dimse C-ECHO", Reach.SIGNED_IN), Row("dimse C-STORE", Reach.SIGNED_IN)])
 
 
 def policy_rows(addresses: Iterable[str]) -> list[Row]:
@@ -79,6 +85,10 @@ class Imaging:
                 raise NotFound
             visible = await share.visible_study_ids(session, case, by)
             return Scope(owner_id=by.hospital_id, study_ids=visible, may_store=False)
+
+    def person(self, request: web.Request) -> str:
+        """Who may go on with an upload: this person in this hospital, from any browser."""
+        return f"membership:{principal(request).membership_id}"
 
     def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
         return self._database.read()
@@ -169,3 +179,30 @@ class Imaging:
             "series": " ".join(str(word) for word in (row.series_number, row.series_description) if word),
             "image": str(row.number or ""),
         }
+
+
+class Peers:
+    """The ports of the gateway: which hospital a calling AE title at an address belongs to."""
+
+    def __init__(self, imaging: Imaging, database: Database) -> None:
+        DIMSE.must_cover(f"dimse {service}" for service in SERVICES)
+        self.store, self.sandbox = imaging.store, imaging.sandbox
+        self._imaging, self._database = imaging, database
+
+    async def admit(self, calling: str, address: str) -> int | None:
+        async with self._database.system(writes=False) as session:
+            found: int | None = await session.scalar(
+                select(DicomPeer.hospital_id)
+                .join(Hospital, Hospital.id == DicomPeer.hospital_id)
+                .where(DicomPeer.ae_title == calling, DicomPeer.address == address)
+                .where(Hospital.closed_at.is_(None))
+            )
+            return found
+
+    async def rejected(self, calling: str, called: str, address: str, reason: str) -> None:
+        async with self._database.system() as session:
+            facts = {"calling": calling[:16], "called": called[:16], "address": address}
+            await audit(session, "reject-association", reason, by=None, hospital_id=0, **facts)
+
+    async def commit(self, owner_id: int, received: Sequence[Received], sender: str) -> list[Committed]:
+        return await self._imaging.receive(owner_id, received, "c-store")

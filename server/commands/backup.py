@@ -174,7 +174,8 @@ def _typed(table: Table, row: dict[str, Any]) -> dict[str, Any]:
 
 def _batches(lines: Iterable[str]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """Rows of one table together, at most BATCH at once."""
-    name, rows = "", []
+    name = ""
+    rows: list[dict[str, Any]] = []
     for line in lines:
         table, row = json.loads(line)
         if rows and (table != name or len(rows) == BATCH):

@@ -123,7 +123,7 @@ async def answer_refusals(request: web.Request, handler: Handler) -> web.StreamR
         return response
     except web.HTTPException as stop:
         status = stop.status
-        if stop.status < 400 or stop.body:
+        if stop.status < 400:
             raise
         refusal = NotFound() if stop.status in {404, 405} else None
         problem = _problem(request, refusal) if refusal else _plain(request, stop)

@@ -13,6 +13,101 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "studies",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("owner_id", sa.BigInteger(), nullable=False),
+        sa.Column("study_uid", sa.Text(), nullable=False),
+        sa.Column("patient_id", sa.Text(), server_default="", nullable=False),
+        sa.Column("patient_name", sa.Text(), server_default="", nullable=False),
+        sa.Column("patient_name_key", sa.Text(), server_default="", nullable=False),
+        sa.Column("patient_birth_date", sa.Text(), server_default="", nullable=False),
+        sa.Column("patient_sex", sa.Text(), server_default="", nullable=False),
+        sa.Column("study_date", sa.Text(), server_default="", nullable=False),
+        sa.Column("study_time", sa.Text(), server_default="", nullable=False),
+        sa.Column("accession_number", sa.Text(), server_default="", nullable=False),
+        sa.Column("description", sa.Text(), server_default="", nullable=False),
+        sa.Column("modalities", sa.Text(), server_default="", nullable=False),
+        sa.Column("series_count", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("instance_count", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("received_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("changed_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("removed_at_ms", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_studies")),
+        sa.UniqueConstraint("owner_id", "study_uid", name=op.f("uq_studies_owner_id_study_uid")),
+    )
+    with op.batch_alter_table("studies", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_studies_owner_id_accession_number"), ["owner_id", "accession_number"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_studies_owner_id_patient_id"), ["owner_id", "patient_id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_studies_owner_id_patient_name_key"), ["owner_id", "patient_name_key"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_studies_owner_id_received_at_ms"), ["owner_id", "received_at_ms"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_studies_owner_id_study_date"), ["owner_id", "study_date"], unique=False
+        )
+
+    op.create_table(
+        "series",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("study_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("series_uid", sa.Text(), nullable=False),
+        sa.Column("modality", sa.Text(), server_default="", nullable=False),
+        sa.Column("number", sa.Integer(), nullable=True),
+        sa.Column("description", sa.Text(), server_default="", nullable=False),
+        sa.Column("body_part", sa.Text(), server_default="", nullable=False),
+        sa.Column("instance_count", sa.Integer(), server_default="0", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["study_id"], ["studies.id"], name=op.f("fk_series_study_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_series")),
+        sa.UniqueConstraint("study_id", "series_uid", name=op.f("uq_series_study_id_series_uid")),
+    )
+    op.create_table(
+        "instances",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("study_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("series_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("sop_uid", sa.Text(), nullable=False),
+        sa.Column("sop_class_uid", sa.Text(), nullable=False),
+        sa.Column("transfer_syntax_uid", sa.Text(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=True),
+        sa.Column("frames", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("rows", sa.Integer(), nullable=True),
+        sa.Column("columns", sa.Integer(), nullable=True),
+        sa.Column("photometric", sa.Text(), server_default="", nullable=False),
+        sa.Column("bits_allocated", sa.Integer(), nullable=True),
+        sa.Column("samples", sa.Integer(), nullable=True),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("blob", sa.Text(), nullable=False),
+        sa.Column("pixel_offset", sa.BigInteger(), nullable=True),
+        sa.Column("frame_bytes", sa.BigInteger(), nullable=True),
+        sa.Column("header", sa.LargeBinary(), nullable=False),
+        sa.Column("received_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("frames_at_ms", sa.BigInteger(), nullable=True),
+        sa.Column("frames_refused", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["series_id"], ["series.id"], name=op.f("fk_instances_series_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["study_id"], ["studies.id"], name=op.f("fk_instances_study_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_instances")),
+        sa.UniqueConstraint("series_id", "sop_uid", name=op.f("uq_instances_series_id_sop_uid")),
+    )
+    with op.batch_alter_table("instances", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_instances_blob"), ["blob"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_instances_study_id_sop_uid"), ["study_id", "sop_uid"], unique=False
+        )
+
+    op.create_table(
         "audit",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("hospital_id", sa.Integer(), nullable=False),
@@ -567,117 +662,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["session_id"], ["sessions.id"], name=op.f("fk_tickets_session_id")),
         sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_tickets")),
     )
-    op.create_table(
-        "studies",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("owner_id", sa.BigInteger(), nullable=False),
-        sa.Column("study_uid", sa.Text(), nullable=False),
-        sa.Column("patient_id", sa.Text(), server_default="", nullable=False),
-        sa.Column("patient_name", sa.Text(), server_default="", nullable=False),
-        sa.Column("patient_name_key", sa.Text(), server_default="", nullable=False),
-        sa.Column("patient_birth_date", sa.Text(), server_default="", nullable=False),
-        sa.Column("patient_sex", sa.Text(), server_default="", nullable=False),
-        sa.Column("study_date", sa.Text(), server_default="", nullable=False),
-        sa.Column("study_time", sa.Text(), server_default="", nullable=False),
-        sa.Column("accession_number", sa.Text(), server_default="", nullable=False),
-        sa.Column("description", sa.Text(), server_default="", nullable=False),
-        sa.Column("modalities", sa.Text(), server_default="", nullable=False),
-        sa.Column("series_count", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("instance_count", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("received_at_ms", sa.BigInteger(), nullable=False),
-        sa.Column("changed_at_ms", sa.BigInteger(), nullable=False),
-        sa.Column("removed_at_ms", sa.BigInteger(), nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_studies")),
-        sa.UniqueConstraint("owner_id", "study_uid", name=op.f("uq_studies_owner_id_study_uid")),
-    )
-    with op.batch_alter_table("studies", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_studies_owner_id_accession_number"), ["owner_id", "accession_number"], unique=False
-        )
-        batch_op.create_index(
-            batch_op.f("ix_studies_owner_id_patient_id"), ["owner_id", "patient_id"], unique=False
-        )
-        batch_op.create_index(
-            batch_op.f("ix_studies_owner_id_patient_name_key"), ["owner_id", "patient_name_key"], unique=False
-        )
-        batch_op.create_index(
-            batch_op.f("ix_studies_owner_id_received_at_ms"), ["owner_id", "received_at_ms"], unique=False
-        )
-        batch_op.create_index(
-            batch_op.f("ix_studies_owner_id_study_date"), ["owner_id", "study_date"], unique=False
-        )
-
-    op.create_table(
-        "series",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("study_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("series_uid", sa.Text(), nullable=False),
-        sa.Column("modality", sa.Text(), server_default="", nullable=False),
-        sa.Column("number", sa.Integer(), nullable=True),
-        sa.Column("description", sa.Text(), server_default="", nullable=False),
-        sa.Column("body_part", sa.Text(), server_default="", nullable=False),
-        sa.Column("instance_count", sa.Integer(), server_default="0", nullable=False),
-        sa.ForeignKeyConstraint(
-            ["study_id"], ["studies.id"], name=op.f("fk_series_study_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_series")),
-        sa.UniqueConstraint("study_id", "series_uid", name=op.f("uq_series_study_id_series_uid")),
-    )
-    op.create_table(
-        "instances",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("study_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("series_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("sop_uid", sa.Text(), nullable=False),
-        sa.Column("sop_class_uid", sa.Text(), nullable=False),
-        sa.Column("transfer_syntax_uid", sa.Text(), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=True),
-        sa.Column("frames", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("rows", sa.Integer(), nullable=True),
-        sa.Column("columns", sa.Integer(), nullable=True),
-        sa.Column("photometric", sa.Text(), server_default="", nullable=False),
-        sa.Column("bits_allocated", sa.Integer(), nullable=True),
-        sa.Column("samples", sa.Integer(), nullable=True),
-        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
-        sa.Column("blob", sa.Text(), nullable=False),
-        sa.Column("pixel_offset", sa.BigInteger(), nullable=True),
-        sa.Column("frame_bytes", sa.BigInteger(), nullable=True),
-        sa.Column("header", sa.LargeBinary(), nullable=False),
-        sa.Column("received_at_ms", sa.BigInteger(), nullable=False),
-        sa.Column("frames_at_ms", sa.BigInteger(), nullable=True),
-        sa.Column("frames_refused", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["series_id"], ["series.id"], name=op.f("fk_instances_series_id"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(
-            ["study_id"], ["studies.id"], name=op.f("fk_instances_study_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_instances")),
-        sa.UniqueConstraint("series_id", "sop_uid", name=op.f("uq_instances_series_id_sop_uid")),
-    )
-    with op.batch_alter_table("instances", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_instances_blob"), ["blob"], unique=False)
-        batch_op.create_index(
-            batch_op.f("ix_instances_study_id_sop_uid"), ["study_id", "sop_uid"], unique=False
-        )
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("instances", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_instances_study_id_sop_uid"))
-        batch_op.drop_index(batch_op.f("ix_instances_blob"))
-
-    op.drop_table("instances")
-    op.drop_table("series")
-    with op.batch_alter_table("studies", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_studies_owner_id_study_date"))
-        batch_op.drop_index(batch_op.f("ix_studies_owner_id_received_at_ms"))
-        batch_op.drop_index(batch_op.f("ix_studies_owner_id_patient_name_key"))
-        batch_op.drop_index(batch_op.f("ix_studies_owner_id_patient_id"))
-        batch_op.drop_index(batch_op.f("ix_studies_owner_id_accession_number"))
-
-    op.drop_table("studies")
     op.drop_table("tickets")
     with op.batch_alter_table("tokens", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_tokens_membership_id"))
@@ -770,3 +757,18 @@ def downgrade() -> None:
         batch_op.drop_index("ix_audit_object")
 
     op.drop_table("audit")
+
+    with op.batch_alter_table("instances", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_instances_study_id_sop_uid"))
+        batch_op.drop_index(batch_op.f("ix_instances_blob"))
+
+    op.drop_table("instances")
+    op.drop_table("series")
+    with op.batch_alter_table("studies", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_studies_owner_id_study_date"))
+        batch_op.drop_index(batch_op.f("ix_studies_owner_id_received_at_ms"))
+        batch_op.drop_index(batch_op.f("ix_studies_owner_id_patient_name_key"))
+        batch_op.drop_index(batch_op.f("ix_studies_owner_id_patient_id"))
+        batch_op.drop_index(batch_op.f("ix_studies_owner_id_accession_number"))
+
+    op.drop_table("studies")
