@@ -1,0 +1,74 @@
+"""Raw frames and metadata of a 432-slice CT over WADO-RS, ours against Orthanc, with the same requests.
+
+Before anything is timed every frame of both is held against the pixels that were sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+
+from aiohttp import ClientSession
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+
+from bench.data import STUDY, ct_series
+from bench.load import compare
+from bench.measured import Measured
+from bench.product import Archive, both
+
+ACCEPT = 'multipart/related; type="application/octet-stream"; transfer-syntax=*'
+GZIP = {"Accept": "application/dicom+json", "Accept-Encoding": "gzip"}
+QUIET_S = 300
+
+
+async def run() -> AsyncIterator[Measured]:
+    files = ct_series()
+    async with both() as (ours, peer):
+        for archive in (ours, peer):
+            await archive.store(file.read_bytes() for file in files)
+        await _until_encoded(ours)
+        frames = {_frame_path(ds): ds.PixelData for ds in map(dcmread, files)}
+        series = STUDY.derived("ct-head")
+        for archive in (ours, peer):
+            await _check(archive, frames, series)
+        paths = list(frames)
+        for connections in (1, 8, 32):
+            mine, theirs = await compare(ours, peer, paths, {"Accept": ACCEPT}, connections=connections)
+            name = "frames" if connections == 8 else f"frames-{connections}"
+            unit = f"raw frames/s, {connections} connections"
+            yield Measured(name, mine.per_s, unit, theirs.per_s)
+            unit = f"ms, slowest of 100 frames, {connections} connections"
+            yield Measured(f"{name}-p99", mine.p99_ms, unit, theirs.p99_ms)
+        path = f"/studies/{STUDY.uid}/series/{series}/metadata"
+        mine, theirs = await compare(ours, peer, [path], GZIP, connections=1)
+        yield Measured("metadata", mine.p50_ms, "ms, metadata of 432 instances", theirs.p50_ms)
+
+
+def _frame_path(ds: Dataset) -> str:
+    return f"/studies/{STUDY.uid}/series/{ds.SeriesInstanceUID}/instances/{ds.SOPInstanceUID}/frames/1"
+
+
+async def _check(archive: Archive, frames: dict[str, bytes], series: str) -> None:
+    """Raises RuntimeError where a frame is not, byte for byte, what was sent, or an instance is not there."""
+    async with ClientSession() as http:
+        for path, pixels in frames.items():
+            body = await archive.get(http, path, ACCEPT)
+            content = body[body.index(b"\r\n\r\n") + 4 : body.rindex(b"\r\n--")]
+            if content != pixels:
+                raise RuntimeError(f"{archive.url} gave another frame than it was sent")
+        metadata = await archive.json(http, f"/studies/{STUDY.uid}/series/{series}/metadata")
+    if len(metadata) != len(frames):
+        raise RuntimeError(f"{archive.url} gave metadata of {len(metadata)} instances")
+
+
+async def _until_encoded(ours: Archive) -> None:
+    """Wait for the worker's frame cache: it is made once, after receipt, and not what is measured here."""
+    with sqlite3.connect(f"file:{ours.data_dir / 'hoichan.db'}?mode=ro", uri=True) as database:
+        waiting = "SELECT count(*) FROM instances WHERE frames_at_ms IS NULL AND frames_refused IS NULL"
+        for _ in range(QUIET_S):
+            if database.execute(waiting).fetchone() == (0,):
+                return
+            await asyncio.sleep(1)
+    raise RuntimeError("the worker did not encode the frames")
