@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from dicom.index import studies
+from dicom.index import series, studies
 from server.consultation.grants import end_grants, grant_studies, is_live, shared_study_ids
 from server.consultation.journey import CLOSED, WAITING_FOR_DESK, Side, Stage, WrongStage
 from server.consultation.model import Consultation, Grant, SharedStudy
@@ -54,6 +54,18 @@ class StudyLine:
     instances: int
     received_at_ms: int
     source: str
+    cover: int | None  # the series whose middle image stands for the study
+
+
+# The fullest series, the first of equals: scouts and reports stand back.
+COVER = (
+    select(series.c.id)
+    .where(series.c.study_id == studies.c.id)
+    .order_by(series.c.instance_count.desc(), series.c.id)
+    .limit(1)
+    .scalar_subquery()
+    .label("cover")
+)
 
 
 def line(row: Row[Any]) -> StudyLine:
@@ -69,6 +81,7 @@ def line(row: Row[Any]) -> StudyLine:
         instances=row.instance_count,
         received_at_ms=row.received_at_ms,
         source=row.source,
+        cover=row.cover,
     )
 
 
@@ -81,7 +94,7 @@ async def inbox(session: AsyncSession, by: Principal) -> list[StudyLine]:
     """The hospital's studies that no case has, the newest first."""
     tied = select(SharedStudy.study_id).where(SharedStudy.removed_at.is_(None))
     rows = await session.execute(
-        select(studies)
+        select(studies, COVER)
         .where(studies.c.owner_id == by.hospital_id, studies.c.removed_at_ms.is_(None))
         .where(studies.c.id.not_in(tied))
         .order_by(studies.c.received_at_ms.desc())
@@ -93,7 +106,7 @@ async def inbox(session: AsyncSession, by: Principal) -> list[StudyLine]:
 async def studies_of(session: AsyncSession, case: Consultation, by: Principal) -> list[StudyLine]:
     """The studies of the case that `by` may see."""
     ids = await visible_study_ids(session, case, by)
-    rows = await session.execute(select(studies).where(studies.c.id.in_(ids)).order_by(studies.c.id))
+    rows = await session.execute(select(studies, COVER).where(studies.c.id.in_(ids)).order_by(studies.c.id))
     return [line(row) for row in rows]
 
 

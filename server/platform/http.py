@@ -46,6 +46,7 @@ SESSION: Final = web.RequestKey("session", AsyncSession)
 THING: Final = web.RequestKey[Any]("thing")
 REFERENCE: Final = web.RequestKey("reference", str)
 
+NOWHERE = "(no such address)"  # the path itself may hold an id: it is neither logged nor counted
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 BODY_LIMIT_BYTES = 1024 * 1024
 CSP = (
@@ -99,7 +100,7 @@ def what(request: web.Request) -> str:
     """The policy table's word for this request: "GET /consultations/{consultation}"."""
     resource = request.match_info.route.resource
     method = "GET" if request.method == "HEAD" else request.method
-    return f"{method} {resource.canonical if resource else request.path}"
+    return f"{method} {resource.canonical if resource else NOWHERE}"
 
 
 def routes_of(app: web.Application) -> set[str]:
@@ -301,7 +302,8 @@ async def set_headers(request: web.Request, response: web.StreamResponse) -> Non
     """Security headers on every answer; nothing of a patient is ever kept by a cache we did not mean."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
-    wasm = " 'wasm-unsafe-eval'" if request.path.endswith(("/room", "/view")) else ""
+    # The room's image decoder is WebAssembly, in a worker that keeps to the policy of its own script.
+    wasm = " 'wasm-unsafe-eval'" if request.path.endswith("/room") or request.path.startswith("/static/") else ""
     response.headers.setdefault("Content-Security-Policy", CSP.format(wasm=wasm))
     response.headers.setdefault("Cache-Control", "no-store")
     if request.app[SETTINGS].is_https:
