@@ -31,6 +31,7 @@ from server.people.routes import GUESSES, PASSWORDS, cookie_name
 from server.platform import health, http, pages
 from server.platform.bus import make_bus
 from server.platform.db import Database
+from server.platform.errors import later
 from server.platform.events import Notice
 from server.platform.policy import Policy, Principal, Reach, Role, Row
 from server.platform.recent import Recent
@@ -204,14 +205,14 @@ LOADERS: dict[str, http.Loader] = {
 
 # (path, words, roles that see it)
 PLACES = (
-    ("/", "Việc của tôi", frozenset(Role) - {Role.OVERSIGHT, Role.ADMINISTRATOR}),
-    ("/desk", "Bàn điều phối", frozenset({Role.COORDINATOR})),
-    ("/consultations", "Ca hội chẩn", frozenset({Role.DOCTOR, Role.SPECIALIST, Role.COORDINATOR})),
-    ("/agenda", "Lịch", frozenset({Role.DOCTOR, Role.SPECIALIST, Role.COORDINATOR})),
-    ("/inbox", "Hình ảnh", frozenset({Role.DOCTOR})),
-    ("/people", "Nhân sự", frozenset({Role.ADMINISTRATOR})),
-    ("/hospitals", "Bệnh viện", frozenset({Role.ADMINISTRATOR})),
-    ("/oversight", "Báo cáo", frozenset({Role.OVERSIGHT})),
+    ("/", later("Việc của tôi"), frozenset(Role) - {Role.OVERSIGHT, Role.ADMINISTRATOR}),
+    ("/desk", later("Bàn điều phối"), frozenset({Role.COORDINATOR})),
+    ("/consultations", later("Ca hội chẩn"), frozenset({Role.DOCTOR, Role.SPECIALIST, Role.COORDINATOR})),
+    ("/agenda", later("Lịch"), frozenset({Role.DOCTOR, Role.SPECIALIST, Role.COORDINATOR})),
+    ("/inbox", later("Hình ảnh"), frozenset({Role.DOCTOR})),
+    ("/people", later("Nhân sự"), frozenset({Role.ADMINISTRATOR})),
+    ("/hospitals", later("Bệnh viện"), frozenset({Role.ADMINISTRATOR})),
+    ("/oversight", later("Báo cáo"), frozenset({Role.OVERSIGHT})),
 )
 
 

@@ -2,7 +2,8 @@
 
 import dataclasses
 import datetime as dt
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -35,6 +36,7 @@ from server.consultation.model import (
 from server.people.model import Hospital, Membership, Person
 from server.people.names import capitals
 from server.platform.db import HERE, now
+from server.platform.errors import later
 from server.platform.events import Event, Notice
 from server.platform.pages import Page, full_name
 from server.platform.policy import Principal, Role
@@ -155,6 +157,7 @@ class CasePage(Page):
     timeline: Sequence[Happening]
     people: Sequence[Site]
     minutes: Minutes | None
+    answers: Mapping[int, str]  # by the number of the question
     addenda: Sequence[Addendum]
     outcomes: Sequence[Outcome]
     outcome_due_at: dt.datetime | None
@@ -359,6 +362,7 @@ async def case_page(session: AsyncSession, case: Consultation, by: Principal) ->
         timeline=await timeline(session, case),
         people=_people(case),
         minutes=signed,
+        answers=answers_of(signed),
         addenda=list(
             await session.scalars(
                 select(Addendum).where(Addendum.consultation_id == case.id).order_by(Addendum.number)
@@ -379,6 +383,14 @@ async def case_page(session: AsyncSession, case: Consultation, by: Principal) ->
         else [],
         inbox=await share.inbox(session, by) if side is Side.ASKING and case.stage not in CLOSED else [],
     )
+
+
+def answers_of(signed: Minutes | None) -> dict[int, str]:
+    """The conclusion of each question, or why there is none, from the text under signature."""
+    if signed is None:
+        return {}
+    questions = json.loads(signed.content)["annex"]["questions"]
+    return {one["number"]: one["conclusion"] or one["reason"] for one in questions}
 
 
 def _people(case: Consultation) -> list[Site]:
@@ -412,27 +424,42 @@ def next_step(
     signed = kept is not None and by.person_id in {kept.secretary_id, kept.chair_id}
     may_sit = current is None or current.kind == "live"
     ways: tuple[tuple[bool, str, str, str], ...] = (
-        (Step.REQUEST in steps, "Yêu cầu chưa gửi.", "Viết tiếp", f"{here}/request"),
-        (Step.ANSWER_MORE in steps, "Nơi hỗ trợ hỏi thêm.", "Trả lời", f"{here}#answer-more"),
-        (Step.ACCEPT in steps, "Ca đang chờ phân loại.", "Phân loại", f"{here}#triage"),
+        (Step.REQUEST in steps, later("Yêu cầu chưa gửi."), later("Viết tiếp"), f"{here}/request"),
+        (Step.ANSWER_MORE in steps, later("Nơi hỗ trợ hỏi thêm."), later("Trả lời"), f"{here}#answer-more"),
+        (Step.ACCEPT in steps, later("Ca đang chờ phân loại."), later("Phân loại"), f"{here}#triage"),
         (
             Step.SCHEDULE in steps and case.stage is Stage.ACCEPTED,
-            "Ca đã nhận, chưa có lịch.",
-            "Xếp lịch",
+            later("Ca đã nhận, chưa có lịch."),
+            later("Xếp lịch"),
             f"{here}/schedule",
         ),
-        (Step.ANSWER in steps and not may_sit, "Ca cần trả lời bằng văn bản.", "Trả lời", f"{here}/minutes"),
-        (Step.JOIN in steps and may_sit, "Phòng hội chẩn đã sẵn sàng.", "Vào phòng", f"{here}/check"),
         (
-            Step.SIGN in steps and not signed,
-            "Biên bản chờ bạn đọc và ký.",
-            "Đọc và ký",
+            Step.ANSWER in steps and not may_sit,
+            later("Ca cần trả lời bằng văn bản."),
+            later("Trả lời"),
             f"{here}/minutes",
         ),
-        (Step.SIGN in steps, "Bạn đã ký, đang chờ bên kia ký.", "Xem biên bản", f"{here}/minutes"),
-        (Step.OUTCOME in steps, "Người bệnh thế nào rồi?", "Báo kết quả", f"{here}#outcome"),
-        (Step.REOPEN in steps, "Ca đã dừng.", "Mở lại ca", f"{here}#reopen"),
-        (kept is not None, "Biên bản đã ký.", "Xem biên bản", f"{here}/minutes"),
+        (
+            Step.JOIN in steps and may_sit,
+            later("Phòng hội chẩn đã sẵn sàng."),
+            later("Vào phòng"),
+            f"{here}/check",
+        ),
+        (
+            Step.SIGN in steps and not signed,
+            later("Biên bản chờ bạn đọc và ký."),
+            later("Đọc và ký"),
+            f"{here}/minutes",
+        ),
+        (
+            Step.SIGN in steps,
+            later("Bạn đã ký, đang chờ bên kia ký."),
+            later("Xem biên bản"),
+            f"{here}/minutes",
+        ),
+        (Step.OUTCOME in steps, later("Người bệnh thế nào rồi?"), later("Báo kết quả"), f"{here}#outcome"),
+        (Step.REOPEN in steps, later("Ca đã dừng."), later("Mở lại ca"), f"{here}#reopen"),
+        (kept is not None, later("Biên bản đã ký."), later("Xem biên bản"), f"{here}/minutes"),
     )
     for holds, sentence, button, href in ways:
         if holds:
@@ -441,15 +468,15 @@ def next_step(
 
 
 WAITING_SENTENCES = {
-    Stage.REQUESTED: "Đang chờ điều phối viên nhận ca.",
-    Stage.REDIRECTED: "Đang chờ nơi được chuyển đến nhận ca.",
-    Stage.REOPENED: "Đang chờ điều phối viên nhận lại ca.",
-    Stage.ACCEPTED: "Ca đã được nhận, đang chờ xếp lịch.",
-    Stage.SCHEDULED: "Đã xếp lịch, đang chờ đến giờ.",
-    Stage.NEEDS_MORE: "Đang chờ bác sĩ bổ sung.",
-    Stage.ANSWERED: "Đang hoàn tất biên bản.",
-    Stage.MINUTES_OPEN: "Đang hoàn tất biên bản.",
-    Stage.IN_SESSION: "Đang hội chẩn.",
+    Stage.REQUESTED: later("Đang chờ điều phối viên nhận ca."),
+    Stage.REDIRECTED: later("Đang chờ nơi được chuyển đến nhận ca."),
+    Stage.REOPENED: later("Đang chờ điều phối viên nhận lại ca."),
+    Stage.ACCEPTED: later("Ca đã được nhận, đang chờ xếp lịch."),
+    Stage.SCHEDULED: later("Đã xếp lịch, đang chờ đến giờ."),
+    Stage.NEEDS_MORE: later("Đang chờ bác sĩ bổ sung."),
+    Stage.ANSWERED: later("Đang hoàn tất biên bản."),
+    Stage.MINUTES_OPEN: later("Đang hoàn tất biên bản."),
+    Stage.IN_SESSION: later("Đang hội chẩn."),
 }
 
 

@@ -7,7 +7,14 @@ const TONES_HZ = [880, 660] as const;
 
 let sound: AudioContext | undefined;
 
+/** Browsers keep a page silent until it was touched; asking earlier only fills the console with warnings. */
+function mayPlay(): boolean {
+  return !("userActivation" in navigator) || navigator.userActivation.hasBeenActive;
+}
+
+/** False when the browser keeps the page silent. */
 function strike(): boolean {
+  if (!mayPlay()) return false;
   sound ??= new AudioContext();
   if (sound.state !== "running") {
     void sound.resume();
