@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
-from tests.services import NotInstalled, Orthanc, PostgreSQL, Services, Turn, program
+from tests.services import NotInstalled, Orthanc, PostgreSQL, Services, Site, Turn, program
 
 DATABASES = ("sqlite", "postgresql")
 IS_CI = os.environ.get("CI") == "true"
@@ -68,6 +68,12 @@ def orthanc(services: Services) -> Orthanc:
 def turn(services: Services) -> Turn:
     server: Turn = asked(lambda: services.turn)
     return server
+
+
+@pytest.fixture(scope="session")
+def site(services: Services) -> Site:
+    """The whole service on its embedded defaults, with demo data; shared, so leave no trap for others."""
+    return services.site
 
 
 class Templates:

@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +26,8 @@ from typing import Self
 
 import asyncpg
 
-START_S = 20.0
+ROOT = Path(__file__).resolve().parent.parent
+START_S = 60.0
 ATTEMPTS = 3
 HOST = "127.0.0.1"
 
@@ -95,6 +97,7 @@ class Server:
     ports: int = 1
     user: str | None = None
     env: dict[str, str] = field(default_factory=dict)
+    cwd: Path | None = None
 
     def start(self) -> tuple[subprocess.Popen[bytes], list[int]]:
         for _ in range(ATTEMPTS - 1):
@@ -107,7 +110,7 @@ class Server:
         with log.open("wb") as output:
             process = subprocess.Popen(
                 self.command(ports),
-                cwd=self.folder,
+                cwd=self.cwd or self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -278,6 +281,44 @@ def coturn(folder: Path) -> Iterator[Turn]:
         yield Turn(port, secret)
 
 
+@dataclass(frozen=True)
+class Site:
+    """The whole service with its demo data, as `make run` starts it."""
+
+    url: str
+    dimse_port: int
+    data_dir: Path
+
+
+@contextmanager
+def hoichan(folder: Path, **settings: str) -> Iterator[Site]:
+    """Run every role; `settings` are HOICHAN_… names without the prefix, in lower case."""
+
+    def command(ports: list[int]) -> list[str]:
+        chosen = {
+            "listen": f"{HOST}:{ports[0]}",
+            "dimse_port": str(ports[1]),
+            "data_dir": str(folder / "var"),
+            **settings,
+        }
+        words = [f"HOICHAN_{name.upper()}={value}" for name, value in chosen.items()]
+        # Bytecode may be written: without it each of the processes compiles every package anew.
+        return [
+            "env",
+            "-u",
+            "PYTHONDONTWRITEBYTECODE",
+            *words,
+            sys.executable,
+            "-m",
+            "server",
+            "run",
+            "--demo",
+        ]
+
+    with started(Server(command, folder, ports=2, cwd=ROOT), signal.SIGTERM) as (port, dimse_port):
+        yield Site(f"http://{HOST}:{port}", dimse_port, folder / "var")
+
+
 class Services:
     """The servers of one test process, each started when first asked for."""
 
@@ -313,3 +354,7 @@ class Services:
     @cached_property
     def turn(self) -> Turn:
         return self._stack.enter_context(coturn(self.folder("coturn")))
+
+    @cached_property
+    def site(self) -> Site:
+        return self._stack.enter_context(hoichan(self.folder("site")))
