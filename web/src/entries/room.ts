@@ -3,14 +3,10 @@ import "../../styles/room.css";
 import { type Minutes, Room, type RoomData } from "../room";
 import { openViewer } from "../viewer/index";
 
-interface MinutesModule {
-  mountMinutes(root: HTMLElement, options: { root_url: string; csrf: string; onSeq?: (seq: number) => void }): Minutes;
-}
-const minutes = import.meta.glob<MinutesModule>("../panels/minutes.ts");
-
+/** The minutes come in their own chunk: the picture and the voice are there first. */
 async function mountMinutes(root: HTMLElement, data: RoomData): Promise<Minutes | null> {
-  const module = await minutes["../panels/minutes.ts"]?.();
-  return module?.mountMinutes(root, { root_url: data.minutes_root, csrf: data.csrf }) ?? null;
+  const panel = await import("../panels/minutes");
+  return panel.mountMinutes(root, { minutes_root: data.minutes_root });
 }
 
 const source = document.getElementById("room-data")?.textContent;
