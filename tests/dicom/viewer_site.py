@@ -72,15 +72,14 @@ class Site:
 
 
 @asynccontextmanager
-async def a_site(folder: Path) -> AsyncIterator[Site]:
+async def a_site(folder: Path, sandbox: Sandbox) -> AsyncIterator[Site]:
     store = BlobStore(folder / "blobs", b"a key of the tests")
     engine = create_async_engine(f"sqlite+aiosqlite:///{folder / 'index.db'}")
     async with engine.begin() as connection:
         await connection.run_sync(index.metadata.create_all)
-    async with Sandbox(children=2) as sandbox:
-        frames = FrameCache(folder / "frames", store, sandbox)
-        yield Site(store, sandbox, frames, engine)
-        await frames.close()
+    frames = FrameCache(folder / "frames", store, sandbox)
+    yield Site(store, sandbox, frames, engine)
+    await frames.close()
     await engine.dispose()
 
 
@@ -104,9 +103,7 @@ def _page(dist: Path) -> Handler:
     <main id="viewer"></main><script type="module" src="/static/{built["file"]}"></script></html>"""
 
     async def answer(_request: web.Request) -> web.StreamResponse:
-        return web.Response(
-            text=page, content_type="text/html", headers={"Content-Security-Policy": _POLICY}
-        )
+        return web.Response(text=page, content_type="text/html", headers={"Content-Security-Policy": _POLICY})
 
     return answer
 
