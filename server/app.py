@@ -1,12 +1,11 @@
 """The web role, composed: the only place where the service, signaling and the DICOM library are joined."""
 
-import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
+from typing import Any
 
 from aiohttp import web
-from dicom.web.upload import upload_routes
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,6 +15,7 @@ import server.oversight.routes
 import server.people.policy
 import server.people.routes
 from dicom.web import routes as dicomweb_routes
+from dicom.web.upload import upload_routes
 from dicom.web.viewer import viewer_routes
 from server.consultation import join, words
 from server.consultation.model import Consultation
@@ -39,7 +39,7 @@ from server.platform.settings import Settings
 from signaling.endpoint import signal_routes
 from signaling.hub import Hub
 from signaling.ice import IceConfig
-from signaling.messages import MESSAGE_TYPES
+from signaling.messages import MESSAGE_TYPES, MinutesChanged
 
 log = logging.getLogger(__name__)
 
@@ -113,9 +113,17 @@ def build_app(settings: Settings) -> web.Application:
     )
     app[http.POLICY].must_cover(http.routes_of(app) | {f"ws {kind}" for kind in MESSAGE_TYPES})
 
+    async def ring(channel: str, data: dict[str, Any]) -> None:
+        """After the commit: rooms hear of new minutes as a message, everyone else by the bus."""
+        kind, _, name = channel.partition(":")
+        if kind == "minutes":
+            await hub.announce(name, MinutesChanged(seq=data["seq"]))
+        else:
+            await bus.publish(channel, json.dumps(data))
+
     async def resources(_app: web.Application) -> AsyncIterator[None]:
         """What lives as long as the application, opened and closed as one."""
-        database.doorbell = lambda channel, data: bus.publish(channel, json.dumps(data))
+        database.doorbell = ring
         async with bus, imaging.sandbox:
             await hub.start()
             yield
@@ -222,6 +230,3 @@ def navigation(who: Principal, path: str) -> tuple[pages.NavItem, ...]:
         for href, text, seen_by in PLACES
         if not seen_by.isdisjoint(who.roles) and (href != "/hospitals" or who.is_host)
     )
-
-
-__all__ = ["asyncio", "build_app"]

@@ -35,7 +35,7 @@ async def examine(settings: Settings) -> list[Finding]:
     for what, look in LOOKS:
         try:
             is_good, words = await look(settings)
-        except Exception as fault:  # noqa: BLE001  # whatever is wrong with it is the finding
+        except Exception as fault:  # whatever is wrong with it is the finding
             is_good, words = False, f"không kiểm tra được ({type(fault).__name__})"
         found.append(Finding(what, is_good, words))
     return found
@@ -66,7 +66,9 @@ async def _clock(settings: Settings) -> tuple[bool, str]:
         there = await connection.scalar(text("SELECT extract(epoch FROM clock_timestamp())"))
     await database.close()
     apart = abs(time.time() - float(there or 0))
-    return apart < CLOCK_S, f"lệch {apart:.1f} giây" + ("" if apart < CLOCK_S else ": bật NTP trên cả hai máy")
+    return apart < CLOCK_S, f"lệch {apart:.1f} giây" + (
+        "" if apart < CLOCK_S else ": bật NTP trên cả hai máy"
+    )
 
 
 async def _disk(settings: Settings) -> tuple[bool, str]:
@@ -95,7 +97,10 @@ async def _ports(settings: Settings) -> tuple[bool, str]:
     for host, port in ((settings.host, settings.port), (settings.dimse_listen, settings.dimse_port)):
         if not _is_free(host, port) and not await _answers(host, port):
             wrong.append(str(port))
-    return not wrong, "dùng được" if not wrong else f"cổng {', '.join(wrong)} bị chương trình khác giữ: đổi cổng"
+    return (
+        not wrong,
+        "dùng được" if not wrong else f"cổng {', '.join(wrong)} bị chương trình khác giữ: đổi cổng",
+    )
 
 
 def _is_free(host: str, port: int) -> bool:
@@ -142,7 +147,9 @@ async def _turn(settings: Settings) -> tuple[bool, str]:
 async def _certificate(settings: Settings) -> tuple[bool, str]:
     if not settings.is_https:
         is_local = settings.host in {"127.0.0.1", "localhost", "::1"}
-        words = "không cần trên máy này" if is_local else "camera cần HTTPS: đặt HOICHAN_PUBLIC_URL và chứng thư"
+        words = (
+            "không cần trên máy này" if is_local else "camera cần HTTPS: đặt HOICHAN_PUBLIC_URL và chứng thư"
+        )
         return is_local, words
     parts = urlsplit(settings.origin)
     context = ssl.create_default_context()

@@ -144,9 +144,7 @@ def leave(login: Login, hospital: Code) -> None:
     async def work(session: AsyncSession, _settings: Settings) -> None:
         person, place = await _person(session, login), await _hospital(session, hospital)
         member = await session.scalar(
-            select(Membership).where(
-                Membership.person_id == person.id, Membership.hospital_id == place.id
-            )
+            select(Membership).where(Membership.person_id == person.id, Membership.hospital_id == place.id)
         )
         if member is None:
             raise Invalid({"hospital": "Người này không làm ở đây."})
@@ -191,7 +189,9 @@ def listing() -> None:
     within(work)
 
 
-def token(login: Login, hospital: Annotated[str, typer.Option(help="Mã cơ sở, khi làm nhiều nơi")] = "") -> None:
+def token(
+    login: Login, hospital: Annotated[str, typer.Option(help="Mã cơ sở, khi làm nhiều nơi")] = ""
+) -> None:
     """Một khóa cho máy (DICOMweb, API), in ra một mình trên một dòng; hết hạn sau 90 ngày."""
 
     async def work(session: AsyncSession, _settings: Settings) -> str:

@@ -641,6 +641,11 @@ def fixed_digest(form: forms.MinutesForm, annex: forms.Annex) -> str:
     return forms.digest(rest, dataclasses.replace(annex, questions=(), key_images=()))
 
 
+def images_digest(annex: forms.Annex) -> str:
+    """Changes when the key images do: their pictures are large, and asked for only then."""
+    return forms.digest(forms.MinutesForm(), forms.Annex("", key_images=annex.key_images))
+
+
 def form_as_json(page: MinutesPage) -> dict[str, object]:
     """What the script of the minutes needs: who may do what, what is lacking, the digest, the live fields."""
     answers = {one.number: one for one in page.annex.questions}
@@ -648,6 +653,7 @@ def form_as_json(page: MinutesPage) -> dict[str, object]:
     return {
         "digest": page.digest,
         "fixed": fixed_digest(page.form, page.annex),
+        "images": images_digest(page.annex),
         "lacking": list(page.lacking),
         "is_locked": page.is_locked,
         "is_signed": page.is_signed,

@@ -303,7 +303,9 @@ async def set_headers(request: web.Request, response: web.StreamResponse) -> Non
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     # The room's image decoder is WebAssembly, in a worker that keeps to the policy of its own script.
-    wasm = " 'wasm-unsafe-eval'" if request.path.endswith("/room") or request.path.startswith("/static/") else ""
+    wasm = (
+        " 'wasm-unsafe-eval'" if request.path.endswith("/room") or request.path.startswith("/static/") else ""
+    )
     response.headers.setdefault("Content-Security-Policy", CSP.format(wasm=wasm))
     response.headers.setdefault("Cache-Control", "no-store")
     if request.app[SETTINGS].is_https:

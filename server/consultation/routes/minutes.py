@@ -10,7 +10,6 @@ from aiohttp import web
 from pydantic import Field, StringConstraints
 
 from server.consultation import minutes, share, views
-from server.consultation.form import form as forms
 from server.consultation.form.pdf import render as render_pdf
 from server.consultation.model import Consultation, KeyImage
 from server.consultation.routes.answer import Command, Short, Text, done, page_of
@@ -203,7 +202,9 @@ async def post_addendum(asked: web.Request) -> web.Response:
 @routes.get("/consultations/{consultation}/minutes/pdf")
 async def get_pdf(asked: web.Request) -> web.Response:
     form, annex = await minutes.compose(asked[SESSION], asked[THING])
-    body = await asyncio.to_thread(render_pdf, form, annex, language="en" if language(asked) == "en" else "vi")
+    body = await asyncio.to_thread(
+        render_pdf, form, annex, language="en" if language(asked) == "en" else "vi"
+    )
     name = f"bien-ban-{asked[THING].code}.pdf"
     return web.Response(
         body=body,
