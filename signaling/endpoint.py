@@ -125,8 +125,11 @@ class Connection:
     # --- phase two: in the room ----------------------------------------------------------------
 
     async def _serve(self, peer: Peer) -> None:
-        """Run reader, writer and heart; the first to end ends the others."""
-        tasks = {asyncio.create_task(work) for work in (self._read(peer), self._write(), self._beat(peer))}
+        """Run reader, writer, heart and watch; the first to end ends the others."""
+        tasks = {
+            asyncio.create_task(work)
+            for work in (self._read(peer), self._write(), self._beat(peer), self._watch())
+        }
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -200,6 +203,10 @@ class Connection:
             except TimeoutError:
                 self.outbox.cut("slow-peer")
         return self.outbox.ending or "left"
+
+    async def _watch(self) -> str:
+        await self.outbox.until_cut()
+        return self.outbox.ending or "slow-peer"
 
     async def _beat(self, peer: Peer) -> str:
         """Ping every second; name the peer lost when it is silent, and close when it stays so."""

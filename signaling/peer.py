@@ -29,7 +29,7 @@ class Outbox:
         self._chars = 0
         self._rung = asyncio.Event()
         self.ending: str | None = None  # code of the ending, once decided
-        self.is_cut = False  # the ending does not wait for what is queued
+        self._cut = asyncio.Event()
 
     def put(self, text: str, key: str | None = None) -> None:
         if self.ending is not None:
@@ -48,9 +48,17 @@ class Outbox:
 
     def cut(self, code: str) -> None:
         """Close now; what is queued is replayed to the next socket."""
-        self.is_cut = True
         self._queue.clear()
         self.finish(code)
+        self._cut.set()
+
+    @property
+    def is_cut(self) -> bool:
+        return self._cut.is_set()
+
+    async def until_cut(self) -> None:
+        """Wait for a cut: whoever writes may be stuck in a full socket."""
+        await self._cut.wait()
 
     async def get(self) -> str | None:
         """Return the next text, or None when it is time to close."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -186,7 +187,10 @@ class House:
 
 @asynccontextmanager
 async def a_house(
-    place_kept_s: float = 30, ice: IceConfig | None = None, hello_s: float = 10
+    place_kept_s: float = 30,
+    ice: IceConfig | None = None,
+    hello_s: float = 10,
+    send_buffer_bytes: int = 0,
 ) -> AsyncIterator[House]:
     journal, tickets = MemoryJournal(), Tickets()
     hub = Hub(journal=journal, bus=LocalBus(), may=may, ice=ice, place_kept_s=place_kept_s)
@@ -196,7 +200,11 @@ async def a_house(
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await hub.start()
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    listener = socket.socket()
+    if send_buffer_bytes:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer_bytes)
+    listener.bind(("127.0.0.1", 0))
+    await web.SockSite(runner, listener).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     origins.add(url)
     try:
