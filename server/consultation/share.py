@@ -154,9 +154,9 @@ def differences(case: Consultation, row: Row[Any]) -> list[str]:
     found: list[str] = []
     if row.patient_name_key and case.patient_name_key and row.patient_name_key != case.patient_name_key:
         found.append("name")
-    if len(row.patient_id) == 12 and row.patient_id.isdigit() and case.id_kind == "cccd" and case.id_number:
-        if row.patient_id != case.id_number:
-            found.append("id")
+    is_citizen_number = len(row.patient_id) == 12 and row.patient_id.isdigit()
+    if is_citizen_number and case.id_kind == "cccd" and case.id_number not in {"", row.patient_id}:
+        found.append("id")
     if case.birth and not _same_birth(case.birth, row.patient_birth_date):
         found.append("birth")
     sex = DICOM_SEX.get(row.patient_sex)

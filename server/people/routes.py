@@ -119,7 +119,7 @@ def address_of(asked: web.Request) -> str:
 
 
 def browser_of(asked: web.Request) -> str:
-    """ "Chrome, Windows": enough to recognise one's own, too little to track."""
+    """Which browser on what ("Chrome, Windows"): enough to recognise one's own, too little to track."""
     agent = asked.headers.get("User-Agent", "")
     names = (("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
     systems = (

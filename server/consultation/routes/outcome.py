@@ -27,5 +27,3 @@ async def post_outcome(asked: web.Request) -> web.Response:
     )
     return done(asked, page_of(asked[THING]))
 
-
-__all__ = ["Refusal", "Step", "end_grants", "routes", "steps_for"]
