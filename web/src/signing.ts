@@ -69,9 +69,10 @@ async function whatIsNew({ root, fixed, draft, images }: Signing): Promise<{ dig
   if (!(await draft.flush())) return { sentence: t("Phần vừa viết chưa lưu được nên chưa ký. Hãy đợi có mạng rồi bấm ký lại.") };
   const changed = new Set<string>();
   const stop = draft.onRemote((fields) => fields.forEach((field) => changed.add(field)));
-  const [hasOtherImages] = await Promise.all([images.refresh(), draft.pull()]);
+  await draft.pull();
   stop();
   const facts = await factsAt(root);
+  const hasOtherImages = await images.follow(facts.images);
   if (!facts.is_locked) for (const field of differing(draft, facts)) changed.add(field);
   const names = [...changed].map((field) => nameOf(field, facts.questions));
   if (hasOtherImages) names.push(t("Ảnh chính"));

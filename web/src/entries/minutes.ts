@@ -18,7 +18,7 @@ interface PageData {
   questions: readonly Question[];
 }
 
-const POLL_MS = 5000;
+const POLL_MS = 6000;
 const PAUSE_MS = 600; // after the last letter, before the server is asked what is missing
 
 function place(id: string): HTMLElement | null {
@@ -50,7 +50,10 @@ function start(data: PageData): void {
 function keepUp(draft: Draft, images: KeyImages, root: string, questions: readonly Question[]): void {
   let timer: number | undefined;
   const ask = (): void => {
-    factsAt(root).then(showFacts, () => undefined); // the draft itself says when the line is cut
+    factsAt(root).then((facts) => {
+      showFacts(facts);
+      return images.follow(facts.images);
+    }).catch(() => undefined); // the draft itself says when the line is cut
   };
   const askSoon = (): void => {
     window.clearTimeout(timer);
@@ -66,9 +69,8 @@ function keepUp(draft: Draft, images: KeyImages, root: string, questions: readon
   const look = (): void => {
     if (document.visibilityState === "hidden") return;
     void draft.pull();
-    images.refresh().then((isOther) => {
-      if (isOther) askSoon();
-    }, () => undefined);
+    window.clearTimeout(timer);
+    ask();
   };
   look();
   window.setInterval(look, POLL_MS);

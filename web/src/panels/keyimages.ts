@@ -15,11 +15,20 @@ export class KeyImages {
   #root: string;
   #mayWrite: boolean;
   #ids = "";
+  #digest = "";
 
   /** `root`: the address of the minutes. */
   constructor(root: string, mayWrite: boolean) {
     this.#root = `${root}/key-images`;
     this.#mayWrite = mayWrite;
+  }
+
+  /** Show the images of this digest; true when they are others than before. */
+  async follow(digest: string): Promise<boolean> {
+    if (digest === this.#digest) return false;
+    const isOther = await this.refresh();
+    this.#digest = digest;
+    return isOther;
   }
 
   /** Ask the server again; true when others are shown than before. */

@@ -13,7 +13,8 @@ import { KeyImages } from "./keyimages";
 /** What the server says of the minutes beside the draft itself (GET form). */
 export const Facts = record({
   digest: text,
-  fixed: text, // changes when something changes that is not written in the draft
+  fixed: text, // changes when something does that is neither in the draft nor among the key images
+  images: text, // changes when the key images do
   lacking: list(text),
   is_locked: flag,
   may_write: flag,
@@ -44,7 +45,7 @@ export function mountMinutes(root: HTMLElement, { minutes_root: address }: { rea
   const images = new KeyImages(address, true);
   const poll = window.setInterval(() => {
     void draft.pull();
-    refresh(images);
+    factsAt(address).then((facts) => images.follow(facts.images), () => undefined);
   }, POLL_MS);
   let retry: number | undefined;
 
@@ -52,7 +53,7 @@ export function mountMinutes(root: HTMLElement, { minutes_root: address }: { rea
     try {
       const [facts] = await Promise.all([factsAt(address), draft.pull()]);
       root.replaceChildren(...parts(draft, images, facts, address));
-      refresh(images);
+      await images.follow(facts.images);
     } catch (error) {
       root.replaceChildren(element("p", { className: "panel-empty" }, sentenceOf(error)));
       retry = window.setTimeout(() => void open(), RETRY_MS);
@@ -69,10 +70,6 @@ export function mountMinutes(root: HTMLElement, { minutes_root: address }: { rea
       draft.close();
     },
   };
-}
-
-function refresh(images: KeyImages): void {
-  images.refresh().catch(() => undefined); // shown again at the next poll
 }
 
 function parts(draft: Draft, images: KeyImages, facts: Facts, address: string): HTMLElement[] {
