@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ("requirements.lock", "requirements-dev.lock")
@@ -72,3 +73,50 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 @pytest.mark.parametrize("what", [f"{method} {path}" for method, paths in CONTRACT.items() for path in paths])
 def test_an_address_of_the_contract_is_served(served: set[str], what: str) -> None:
     assert what in served
+
+
+README = (ROOT / "README.md").read_text()
+
+
+def rows(section: str) -> list[list[str]]:
+    """The cells of the first table under a heading of the README."""
+    part = README.split(f"\n## {section}\n")[1].split("\n## ")[0]
+    lines = [line for line in part.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def shown(default: Any) -> str:
+    """A setting's default as the README writes it."""
+    value = default.get_secret_value() if isinstance(default, SecretStr) else default
+    text = (
+        str(value).lower()
+        if isinstance(value, bool)
+        else ",".join(value)
+        if isinstance(value, tuple)
+        else str(value)
+    )
+    return f"`{text}`" if text else ""
+
+
+def test_the_readme_lists_every_setting_with_its_default_and_meaning() -> None:
+    from server.platform.settings import Settings
+
+    fields = Settings.model_fields.items()
+
+    assert rows("Settings") == [
+        [f"`HOICHAN_{name.upper()}`", shown(field.default), field.description] for name, field in fields
+    ]
+
+
+def test_the_readme_says_why_each_package_is_here() -> None:
+    asked = re.findall(r"^([\w-]+)", (ROOT / "requirements.in").read_text(), re.MULTILINE)
+
+    assert [name for name, _ in rows("What it stands on")] == [f"`{name}`" for name in asked]
+
+
+def test_the_readme_lists_every_command() -> None:
+    from tools.commands import COMMANDS
+
+    told = {name.strip("`").removeprefix("make "): what for name, what in rows("Start")}
+
+    assert list(told) == list(COMMANDS)
