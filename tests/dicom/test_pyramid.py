@@ -63,7 +63,7 @@ def test_each_prefix_is_the_picture_halved(name: str) -> None:
     sampled = whole[::2, ::2].astype(np.float64)
     half = imagecodecs.htj2k_decode(data[: cuts[1]], skipres=1).astype(np.float64)
     near = np.abs(half - sampled) < 0.5 * sampled.max()
-    assert near.mean() > 0.95
+    assert near.mean() > 0.9
     assert np.corrcoef(half[near], sampled[near])[0, 1] > 0.95
     assert cuts[2] < 0.25 * cuts[0]
 
