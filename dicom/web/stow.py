@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from dataclasses import dataclass, field
 
 from aiohttp import hdrs, web
 
+from dicom import ingest
 from dicom.ingest import Received
 from dicom.instance import BadInstance
 from dicom.jsonmodel import Element
@@ -20,6 +22,8 @@ from dicom.store import BlobWriter
 from dicom.web.accept import DICOM, JSON, MULTIPART, Offer, choose, media
 from dicom.web.archive import Archive
 from dicom.web.parts import Parts
+
+_log = logging.getLogger(__name__)
 
 MAX_INSTANCE_BYTES = 1 << 30
 MAX_REQUEST_BYTES = 2 << 30
@@ -141,8 +145,12 @@ class _Storing:
                     raise TooLarge("Quá nhiều ảnh trong một lần gửi. Hãy chia thành nhiều lần.")
                 await self._free.acquire()
                 writer = self._ports.store.new(self._scope.owner_id)
-                is_whole = await self._receive(parts, headers, writer)
-                self._checking.append(asyncio.create_task(self._check(writer, is_whole=is_whole)))
+                try:
+                    refused = await self._receive(parts, headers, writer)
+                except BaseException:
+                    writer.discard()
+                    raise
+                self._checking.append(asyncio.create_task(self._check(writer, refused)))
                 if len(self._checking) == BATCH:
                     await self._commit()
             await self._commit()
@@ -152,37 +160,44 @@ class _Storing:
             await asyncio.gather(*self._checking, return_exceptions=True)
         return self._report
 
-    async def _receive(self, parts: Parts, headers: dict[str, str], writer: BlobWriter) -> bool:
-        """Write one part to its file; False where it is no instance or too large, and then it is skipped."""
-        is_whole = media(headers.get("content-type", DICOM)).media_type == DICOM
-        try:
-            async for chunk in parts.chunks():
-                self._size_bytes += len(chunk)
-                if self._size_bytes > MAX_REQUEST_BYTES:
-                    raise TooLarge("Dữ liệu gửi lên quá lớn. Hãy chia thành nhiều lần.")
-                is_whole = is_whole and writer.size_bytes + len(chunk) <= MAX_INSTANCE_BYTES
-                if is_whole:
+    async def _receive(self, parts: Parts, headers: dict[str, str], writer: BlobWriter) -> BadInstance | None:
+        """Write one part to its file; what is no instance or cannot be kept is skipped to its end."""
+        is_dicom = media(headers.get("content-type", DICOM)).media_type == DICOM
+        refused = None if is_dicom else BadInstance("not-dicom")
+        async for chunk in parts.chunks():
+            self._size_bytes += len(chunk)
+            if self._size_bytes > MAX_REQUEST_BYTES:
+                raise TooLarge("Dữ liệu gửi lên quá lớn. Hãy chia thành nhiều lần.")
+            if refused is None and writer.size_bytes + len(chunk) > MAX_INSTANCE_BYTES:
+                refused = BadInstance("too-large")
+            if refused is None:
+                try:
                     writer.write(chunk)
-        except BaseException:
-            writer.discard()
-            raise
-        return is_whole
+                except OSError:
+                    _log.exception("a received instance could not be written")
+                    refused = BadInstance("unavailable")
+        return refused
 
-    async def _check(self, writer: BlobWriter, *, is_whole: bool) -> Outcome:
+    async def _check(self, writer: BlobWriter, refused: BadInstance | None) -> Outcome:
         """Look at one received file and make it durable, or forget it."""
         try:
             with writer:
-                if not is_whole:
-                    raise BadInstance("too-large" if writer.size_bytes else "not-dicom")
-                summary = await self._ports.sandbox.summarise(writer.path)
-                if self._study_uid not in (None, summary.study_uid):
-                    return Failed(REASONS["wrong-study"], summary.sop_class_uid, summary.sop_uid)
-                size_bytes, sha256 = writer.size_bytes, writer.sha256
-                return Received(await writer.commit(), size_bytes, sha256, summary)
+                if refused is not None:
+                    raise refused
+                if self._study_uid is not None:
+                    # Before it is durable: the same bytes may already lie there, rightly, and must stay.
+                    summary = await self._ports.sandbox.summarise(writer.path)
+                    if summary.study_uid != self._study_uid:
+                        return Failed(REASONS["wrong-study"], summary.sop_class_uid, summary.sop_uid)
+                received = await ingest.check(writer, self._ports.sandbox)
         except BadInstance as bad:
             return Failed(REASONS.get(bad.code, PROCESSING_FAILURE))
+        except OSError:
+            _log.exception("a received instance could not be kept")
+            return Failed(REASONS["unavailable"])
         finally:
             self._free.release()
+        return received
 
     async def _commit(self) -> None:
         """Keep what was found good in one transaction, and note what became of each."""
@@ -198,6 +213,7 @@ class _Storing:
                 summary = instance.summary
                 failed = Failed(REASONS["instance-differs"], summary.sop_class_uid, summary.sop_uid)
                 self._report.failed.append(failed)
+                await asyncio.to_thread(self._ports.store.delete, instance.blob)
             else:
                 self._report.stored.append(instance)
 
