@@ -2,21 +2,40 @@
 
 import asyncio
 import os
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
+from typer.core import TyperGroup
 
-from server.commands import audit, people
 from server.platform import logs
 from server.platform.errors import Refusal
 from server.platform.settings import Settings
 from server.roles import ProcessRole
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-app.add_typer(people.user, name="user")
-app.add_typer(audit.audit, name="audit")
-app.command("token")(people.token)
+# Imported when one of them is asked for: `run` starts sooner without them.
+LATER: Final = {
+    "user": ("server.commands.people", "user"),
+    "token": ("server.commands.people", "keys"),
+    "audit": ("server.commands.audit", "audit"),
+}
+
+
+class Commands(TyperGroup):
+    """Our commands, those of `LATER` included."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        return sorted({*super().list_commands(ctx), *LATER})
+
+    def get_command(self, ctx: typer.Context, cmd_name: str):  # type: ignore[no-untyped-def, override]
+        if cmd_name not in LATER:
+            return super().get_command(ctx, cmd_name)
+        module, name = LATER[cmd_name]
+        return typer.main.get_command(getattr(import_module(module), name))
+
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 Folder = Annotated[Path, typer.Argument(help="Thư mục của bản sao lưu")]
 
 
@@ -37,21 +56,33 @@ def run(
     if role is not None:
         roles.run_role(role, settings)
         return
-    if demo:
-        from server.commands.demo import prepare
+    if roles.must_migrate(settings):
+        from server.platform.db import migrate as bring
 
-        asyncio.run(prepare(settings, typer.echo))
-    raise typer.Exit(roles.run_all(settings, extra=("demo", "--images") if demo else ()))
+        asyncio.run(bring(settings.database))
+    if demo:
+        from server.people.demo import say_log_ins
+
+        if not (settings.data_dir / roles.DEMO_IS_THERE).exists():
+            from server.commands.demo import fill
+
+            asyncio.run(fill(settings, typer.echo, rows=True, images=False))
+            (settings.data_dir / roles.DEMO_IS_THERE).touch()
+        say_log_ins(settings.origin, typer.echo)
+    raise typer.Exit(roles.run_all(extra=("demo", "--no-rows") if demo else ()))
 
 
 @app.command()
-def demo(images: Annotated[bool, typer.Option(help="Only the images")] = False) -> None:
-    """Write the demo data into an empty database."""
+def demo(
+    rows: Annotated[bool, typer.Option(help="People and cases")] = True,
+    images: Annotated[bool, typer.Option(help="Real images for the cases")] = True,
+) -> None:
+    """Write the demo data: into an empty database once, images where they are missing."""
     from server.commands import demo as data
 
     os.environ["HOICHAN_DEMO"] = "true"
     logs.set_up()
-    asyncio.run(data.fill(Settings(), typer.echo, images=images))
+    asyncio.run(data.fill(Settings(), typer.echo, rows=rows, images=images))
 
 
 @app.command()

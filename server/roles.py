@@ -5,12 +5,13 @@ import contextlib
 import logging
 import os
 import signal
+import sqlite3
 import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from enum import StrEnum
+from pathlib import Path
 
-from server.platform.db import Database, migrate
 from server.platform.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -18,6 +19,27 @@ log = logging.getLogger(__name__)
 RESTART_S = (0.5, 1, 2, 5, 10)  # the longer it keeps falling, the longer we wait
 STEADY_S = 30.0
 WORKERS = 2
+
+
+DEMO_IS_THERE = ".demo"
+MIGRATIONS = Path(__file__).parent / "migrations" / "versions"
+
+
+def must_migrate(settings: Settings) -> bool:
+    """Whether the tables may be older than this version. Looked up by hand where the database is a file:
+    the second start is to take a second, and Alembic alone takes that.
+    """
+    if settings.database_url.get_secret_value():
+        return True
+    head = max(path.name.partition("_")[0] for path in MIGRATIONS.glob("[0-9]*.py"))
+    path = settings.data_dir / "hoichan.db"
+    if not path.exists():
+        return True
+    try:
+        with contextlib.closing(sqlite3.connect(path, timeout=15)) as connection:
+            return connection.execute("SELECT version_num FROM alembic_version").fetchall() != [(head,)]
+    except sqlite3.Error:
+        return True
 
 
 class ProcessRole(StrEnum):
@@ -59,6 +81,7 @@ async def web(settings: Settings) -> None:
 async def gateway(settings: Settings) -> None:
     from dicom.gateway import Gateway
     from server.imaging import Imaging, Peers
+    from server.platform.db import Database
 
     database = Database(settings.database)
     imaging = Imaging(settings, database)
@@ -72,6 +95,7 @@ async def gateway(settings: Settings) -> None:
 
 async def worker(settings: Settings) -> None:
     from server.imaging import Imaging
+    from server.platform.db import Database
     from server.platform.jobs import work
 
     database = Database(settings.database)
@@ -93,13 +117,12 @@ RUNNERS: dict[ProcessRole, Callable[[Settings], Coroutine[None, None, None]]] = 
 }
 
 
-def run_all(settings: Settings, *, extra: tuple[str, ...] = ()) -> int:
+def run_all(*, extra: tuple[str, ...] = ()) -> int:
     """Supervise one process a role; `extra` is a command to run once beside them."""
-    return asyncio.run(_supervise(settings, extra))
+    return asyncio.run(_supervise(extra))
 
 
-async def _supervise(settings: Settings, extra: tuple[str, ...]) -> int:
-    await migrate(settings.database)
+async def _supervise(extra: tuple[str, ...]) -> int:
     keepers = [asyncio.create_task(_keep(role)) for role in ProcessRole]
     once = asyncio.create_task(_once(extra)) if extra else None
     await _until_told()

@@ -409,22 +409,11 @@ def write_study(folder: Path, fetched: Path, demo: DemoCase, kind: str) -> list[
     return [write_sample(kind, folder, patient, study)]
 
 
-async def prepare(settings: Settings, say: Callable[[str], None]) -> None:
-    """Before the first answer: tables, people and cases; images follow while the pages already answer."""
+async def fill(settings: Settings, say: Callable[[str], None], *, rows: bool, images: bool) -> None:
     await migrate(settings.database)
     database = Database(settings.database)
-    await seed(settings, database)
-    await database.close()
-    say(f"\nhoichan: {settings.origin}\nTài khoản mẫu, mật khẩu {DEMO_PASSWORD}:")
-    for one in DEMO_PEOPLE:
-        if one.is_listed:
-            say(f"  {one.login:<12} {one.who}")
-    say("")
-
-
-async def fill(settings: Settings, say: Callable[[str], None], *, images: bool) -> None:
-    if not images:
-        await prepare(settings, say)
-    database = Database(settings.database)
-    await seed_images(settings, database, say)
+    if rows:
+        await seed(settings, database)
+    if images:
+        await seed_images(settings, database, say)
     await database.close()

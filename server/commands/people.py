@@ -17,6 +17,7 @@ from server.platform.policy import Role
 from server.platform.settings import Settings
 
 user = typer.Typer(no_args_is_help=True, help="Người dùng: thêm, nghỉ việc, đường dẫn đặt mật khẩu.")
+keys = typer.Typer(add_completion=False)
 Result = TypeVar("Result")
 Login = Annotated[str, typer.Argument(help="Tên đăng nhập")]
 Code = Annotated[str, typer.Option("--hospital", help="Mã cơ sở KCB, 5 ký tự")]
@@ -189,6 +190,7 @@ def listing() -> None:
     within(work)
 
 
+@keys.command("token")
 def token(
     login: Login, hospital: Annotated[str, typer.Option(help="Mã cơ sở, khi làm nhiều nơi")] = ""
 ) -> None:

@@ -1,5 +1,6 @@
 """The made-up people and hospitals of the demo; shown on the sign-in page in demo mode only."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from server.platform.errors import later
@@ -112,3 +113,11 @@ DEMO_PEOPLE = (
 )
 # Calling AE titles of dcmtk's tools, from loopback, belong to the demo district hospital.
 DEMO_PEERS = ("STORESCU", "ECHOSCU", "FINDSCU", "MOVESCU", "GETSCU")
+
+
+def say_log_ins(url: str, say: Callable[[str], None]) -> None:
+    say(f"\nhoichan: {url}\nTài khoản mẫu, mật khẩu {DEMO_PASSWORD}:")
+    for one in DEMO_PEOPLE:
+        if one.is_listed:
+            say(f"  {one.login:<12} {one.who}")
+    say("")

@@ -57,7 +57,7 @@ _ROWS: Final = (
     ("people", "Người tham gia", "People"),
     ("joined", "Vào lúc", "Joined"),
     ("left", "Rời lúc", "Left"),
-    ("no_sites", "Không có phiên trực tuyến: trả lời bằng văn bản.", "No live session: answered in writing."),
+    ("no_sites", "Không ghi nhận điểm cầu nào.", "No site was noted."),
     ("questions", "Câu hỏi và kết luận", "Questions and conclusions"),
     ("no_questions", "Không có câu hỏi đánh số.", "No numbered questions."),
     ("answer", "Kết luận", "Conclusion"),

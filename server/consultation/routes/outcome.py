@@ -26,4 +26,3 @@ async def post_outcome(asked: web.Request) -> web.Response:
         reason=command.reason,
     )
     return done(asked, page_of(asked[THING]))
-
