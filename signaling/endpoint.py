@@ -45,7 +45,10 @@ def signal_routes(
             compress=False,
             autoping=False,
         )
-        await socket.prepare(request)
+        try:
+            await socket.prepare(request)
+        except ConnectionError:  # gone before we answered
+            return web.Response()
         await Connection(request, socket, hub, admit, hello_s).run()
         return socket
 

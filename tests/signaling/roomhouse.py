@@ -28,10 +28,18 @@ class RoomHouse(House):
 
     seats: dict[str, Seat]
     extra: dict[str, Any]
+    origins: set[str]
 
-    def page_url(self, seat: Seat) -> str:
+    def page_url(self, seat: Seat, port: int | None = None) -> str:
+        """The room as `seat` sees it; `port` is that of a cable in between."""
+        base = self.url if port is None else f"http://127.0.0.1:{port}"
+        self.origins.add(base)
         self.seats[seat.name] = seat
-        return f"{self.url}/room/{seat.name}"
+        return f"{base}/room/{seat.name}"
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
 
 
 def _entry(dist: Path, name: str) -> Markup:
@@ -92,6 +100,7 @@ async def a_room_house(
         return web.Response(text="<title>left</title>", content_type="text/html")
 
     origins: set[str] = set()
+    house.origins = origins
     app = web.Application()
     app.add_routes(signal_routes("/signal", hub, tickets.admit, origins))
     app.add_routes(

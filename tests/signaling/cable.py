@@ -1,0 +1,71 @@
+"""A cable that a test can pull: a TCP proxy that stops carrying bytes without closing anything."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+class Cable:
+    """Between a browser and the server at `port`. `pull` and `mend` need no word from either end."""
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self._whole = asyncio.Event()
+        self._whole.set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.port = 0
+
+    def pull(self) -> None:
+        self._whole.clear()
+
+    def mend(self) -> None:
+        self._whole.set()
+
+    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        writers = [writer]
+        try:
+            await self._whole.wait()
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
+            writers.append(far_writer)
+            ways = [self._pump(reader, far_writer), self._pump(far_reader, writer)]
+            await asyncio.gather(*ways)
+        except (OSError, asyncio.CancelledError):
+            pass
+        finally:
+            self._tasks.discard(task)
+            for each in writers:
+                each.transport.abort()
+                with contextlib.suppress(OSError, asyncio.CancelledError):
+                    await each.wait_closed()
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            await self._whole.wait()
+            writer.write(data)
+            await writer.drain()
+        if writer.can_write_eof():
+            writer.write_eof()
+
+    async def close(self) -> None:
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def a_cable(port: int) -> AsyncIterator[Cable]:
+    cable = Cable(port)
+    server = await asyncio.start_server(cable.carry, "127.0.0.1", 0)
+    cable.port = server.sockets[0].getsockname()[1]
+    try:
+        yield cable
+    finally:
+        server.close()
+        await cable.close()
+        await server.wait_closed()
