@@ -85,6 +85,11 @@ ROWS = (
     Row(f"POST {CASE}/minutes/addenda", TABLE, party),
     Row(f"GET {CASE}/minutes/pdf", PARTY, party, audit="print"),
     Row(f"POST {CASE}/answer", SPECIALIST, supporting),
+    # for scripts
+    Row("GET /api/openapi.json", Reach.ANYONE, streams=True),
+    Row("GET /api/v1/me", Reach.SIGNED_IN, is_open_to_scripts=True),
+    Row("GET /api/v1/consultations", PARTY, is_open_to_scripts=True),
+    Row("GET /api/v1/consultations/{consultation}", PARTY, party, audit="view", is_open_to_scripts=True),
     # outcome
     Row(f"POST {CASE}/outcome", DOCTOR, asking),
 )

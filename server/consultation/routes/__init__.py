@@ -1,6 +1,7 @@
 """Every address of the journey, one module a step, in its order. Handlers translate; the steps decide."""
 
 from server.consultation.routes import (
+    api,
     case,
     documents,
     join,
@@ -13,7 +14,7 @@ from server.consultation.routes import (
 )
 
 TABLES = tuple(
-    module.routes for module in (case, request, documents, triage, schedule, join, share, minutes, outcome)
+    module.routes for module in (case, request, documents, triage, schedule, join, share, minutes, outcome, api)
 )
 
 __all__ = ["TABLES"]
