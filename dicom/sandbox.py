@@ -34,7 +34,7 @@ class Sandbox:
     def __init__(
         self,
         children: int | None = None,
-        wall_s: float = 15,
+        wall_s: float = 30,
         jobs: int = 500,
         command: Sequence[str] = ("-m", "dicom.sandboxed"),
     ) -> None:

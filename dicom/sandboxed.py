@@ -50,18 +50,25 @@ def start(control: socket.socket) -> NoReturn:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for killed children
     gc.freeze()  # what is shared with the children stays shared
     control.sendall(b"ready")
-    while True:
-        _, descriptors, _, _ = socket.recv_fds(control, 1, 1)
-        if not descriptors:
-            sys.exit()
+    while descriptor := _asked(control):
         child = os.fork()
         if child == 0:
             control.close()
-            with socket.socket(fileno=descriptors[0]) as channel:
+            with socket.socket(fileno=descriptor) as channel:
                 _serve(channel, functions)
             os._exit(0)
-        os.close(descriptors[0])
+        os.close(descriptor)
         control.sendall(str(child).encode())
+    sys.exit()
+
+
+def _asked(control: socket.socket) -> int:
+    """The socket for a child that is asked for; 0 when the parent is gone."""
+    try:
+        _, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+    except ConnectionError:
+        return 0
+    return descriptors[0] if descriptors else 0
 
 
 def _imported(target: str) -> Callable[..., Any]:
