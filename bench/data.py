@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pydicom import dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
+from pydicom.uid import UID, BasicTextSRStorage, ExplicitVRLittleEndian
 
 from dicom.sampledata import Patient, Study, ct_head_series, fetch_head
 
@@ -37,12 +37,12 @@ def ct_series() -> list[Path]:
 
 
 def ten_thousand_studies() -> Iterator[bytes]:
-    """Part 10 files of one instance without pixels each, a study each, names and days repeating."""
+    """Part 10 files of one report each, a study each, names and days repeating."""
     ds = Dataset()
     ds.file_meta = FileMetaDataset()
     ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID = CTImageStorage
-    ds.Modality, ds.SeriesNumber, ds.InstanceNumber = "CT", 1, 1
+    ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID = BasicTextSRStorage
+    ds.Modality, ds.SeriesNumber, ds.InstanceNumber = "SR", 1, 1
     for number in range(STUDIES):
         ds.StudyInstanceUID = UID(study_uid(number))
         ds.SeriesInstanceUID = UID(f"{ds.StudyInstanceUID}.1")

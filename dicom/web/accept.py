@@ -95,6 +95,7 @@ def _covers(wanted: Wanted, offer: Offer) -> bool:
 
 
 def _is_within(media_type: str, media_range: str) -> bool:
+    media_type = media_type.lower()
     if media_range.endswith("/*"):
         return media_range == "*/*" or media_type.startswith(media_range[:-1])
     return media_type == media_range

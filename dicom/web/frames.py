@@ -19,18 +19,22 @@ from dicom.web.send import Part, at_once, send_bytes, send_parts
 LITTLE_ENDIAN = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 NATIVE = (*LITTLE_ENDIAN, ExplicitVRBigEndian)
 MAX_FRAMES = 1000  # in one request
-_JPEG = dict.fromkeys(("50", "51", "57", "70"), "image/jpeg")
-_JLS = dict.fromkeys(("80", "81"), "image/jls")
-_JP2 = dict.fromkeys(("90", "91"), "image/jp2")
-_JPX = dict.fromkeys(("92", "93"), "image/jpx")
-_JPHC = dict.fromkeys(("201", "202", "203"), "image/jphc")
-_MPEG2 = dict.fromkeys(("100", "101", "100.1", "101.1"), "video/mpeg")
-_MPEG4 = dict.fromkeys((f"{n}{s}" for n in range(102, 109) for s in ("", ".1")), "video/mp4")
-# Media types of encapsulated transfer syntaxes (PS3.18 tables 8.7.3-2, 8.7.3-3 and 8.7.3-5).
+# Media types of encapsulated transfer syntaxes (PS3.18 tables 8.7.3-3 and 8.7.3-5), by the UID's end.
+_ENDS = {
+    "image/jpeg": "4.50 4.51 4.57 4.70",
+    "image/jls": "4.80 4.81",
+    "image/jp2": "4.90 4.91",
+    "image/jpx": "4.92 4.93",
+    "image/jxl": "4.110 4.111 4.112",
+    "image/jphc": "4.201 4.202 4.203",
+    "image/dicom-rle": "5",
+    "video/mpeg": "4.100 4.100.1 4.101 4.101.1",
+    "video/mp4": "4.102 4.102.1 4.103 4.103.1 4.104 4.104.1 4.105 4.105.1 4.106 4.106.1",
+    "video/H265": "4.107 4.108",
+}
 MEDIA_TYPES = {
-    f"1.2.840.10008.1.2.4.{end}": media_type
-    for end, media_type in (_JPEG | _JLS | _JP2 | _JPX | _JPHC | _MPEG2 | _MPEG4).items()
-} | {"1.2.840.10008.1.2.5": "image/dicom-rle"}
+    f"1.2.840.10008.1.2.{end}": media_type for media_type, ends in _ENDS.items() for end in ends.split()
+}
 
 
 class Unreadable(Refused):
