@@ -3,4 +3,4 @@ import "./app";
 
 import { mountCaseUpload } from "../uploads";
 
-mountCaseUpload(() => window.location.reload());
+void mountCaseUpload(() => window.location.reload());

@@ -33,4 +33,4 @@ on(document, "submit", "form[data-attach-study]", (form, event) => {
   );
 });
 
-mountCaseUpload(() => window.location.reload());
+void mountCaseUpload(() => window.location.reload());

@@ -169,4 +169,4 @@ showCodes();
 
 startStudies(here, renew);
 startDocuments(renew);
-mountCaseUpload(renew);
+void mountCaseUpload(renew);
