@@ -9,6 +9,7 @@ import { t } from "./text";
 export interface Signing {
   root: string; // address of the minutes
   fixed: string; // of the page as it was made
+  isLocked: boolean; // the other end has signed: what stands here is what was signed
   draft: Draft;
   images: KeyImages;
 }
@@ -54,12 +55,12 @@ export function startSigning(form: HTMLFormElement, signing: Signing): void {
 }
 
 async function sign(form: HTMLFormElement, signing: Signing): Promise<void> {
-  const news = await whatIsNew(signing);
+  const data = new FormData(form);
+  const news = signing.isLocked ? { digest: data.get("digest") } : await whatIsNew(signing);
   if ("sentence" in news) {
     tell(form, news.sentence);
     return;
   }
-  const data = new FormData(form);
   await postJson(form.action, { role: data.get("role"), password: data.get("password"), digest: news.digest });
   window.location.reload();
 }
@@ -73,7 +74,7 @@ async function whatIsNew({ root, fixed, draft, images }: Signing): Promise<{ dig
   stop();
   const facts = await factsAt(root);
   const hasOtherImages = await images.follow(facts.images);
-  if (!facts.is_locked) for (const field of differing(draft, facts)) changed.add(field);
+  for (const field of differing(draft, facts)) changed.add(field);
   const names = [...changed].map((field) => nameOf(field, facts.questions));
   if (hasOtherImages) names.push(t("Ảnh chính"));
   if (facts.fixed !== fixed) {

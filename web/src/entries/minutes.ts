@@ -43,7 +43,7 @@ function start(data: PageData): void {
   place("key-images")?.replaceWith(images.element);
 
   const form = place("sign-form");
-  if (form instanceof HTMLFormElement) startSigning(form, { root, fixed: data.fixed, draft, images });
+  if (form instanceof HTMLFormElement) startSigning(form, { root, fixed: data.fixed, isLocked: data.is_locked, draft, images });
 }
 
 /** Others write too: their words come in, what is missing is asked anew, and it is said who else wrote. */

@@ -49,7 +49,8 @@ export class KeyImages {
   }
 
   #show(images: readonly Shown[]): void {
-    const empty = element("li", { className: "muted" }, t("Chưa có ảnh nào. Trong trình xem ảnh, bấm phím K để thêm ảnh đang xem."));
+    const none = this.#mayWrite ? t("Chưa có ảnh nào. Trong trình xem ảnh, bấm phím K để thêm ảnh đang xem.") : t("Không có ảnh nào.");
+    const empty = element("li", { className: "muted" }, none);
     this.element.replaceChildren(...(images.length > 0 ? images.map((image) => this.#item(image)) : [empty]));
   }
 
