@@ -31,6 +31,10 @@ COMPILE += [
 ]
 
 
+# Named so that `make test` does not take them up.
+SOAK = ["tests/soak", "-o", "python_files=soak_*.py", "--timeout", "0"]
+
+
 def web_checks() -> dict[str, list[str]]:
     """Built late: where Node lies is known only once `.venv` is filled."""
     return {
@@ -129,7 +133,7 @@ def bench(*names: str) -> int:
 def soak(*arguments: str) -> int:
     """Run the long tests."""
     prepare(for_tests=True)
-    return 0 if shown([PY, "-m", "pytest", "tests/soak", "--timeout", "0", *arguments], environment()) else 1
+    return 0 if shown([PY, "-m", "pytest", *SOAK, *arguments], environment()) else 1
 
 
 def fresh_check(*only: str) -> int:
