@@ -30,28 +30,33 @@ class MappedFiles:
         """Return `length` bytes from `start`. Raises NotHere for a blob that is gone or shorter."""
         view = self._maps.get(blob)
         if view is None:
-            view = await asyncio.to_thread(self._opened, blob, start, length)
-            self._maps.put(blob, view, max(len(view), self._least_weight))
+            view = await self._opened(blob)
+            await asyncio.to_thread(_touch, view[start : start + length])
         if start + length > len(view):
             raise NotHere
         return view[start : start + length]
 
     async def chunks(self, blob: str, start: int, length: int) -> AsyncIterator[memoryview]:
         """Yield a long stretch in pieces, each read from the disk in a thread before it is given."""
-        view = await self.slice(blob, start, length)
-        for at in range(0, length, CHUNK_BYTES):
-            chunk = view[at : at + CHUNK_BYTES]
+        view = self._maps.get(blob) or await self._opened(blob)
+        if start + length > len(view):
+            raise NotHere
+        for at in range(start, start + length, CHUNK_BYTES):
+            chunk = view[at : min(at + CHUNK_BYTES, start + length)]
             await asyncio.to_thread(_touch, chunk)
             yield chunk
 
-    def _opened(self, blob: str, start: int, length: int) -> memoryview:
-        try:
-            with self._store.open(blob) as file:
-                view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-        except BlobMissing as missing:
-            raise NotHere from missing
-        _touch(view[start : start + length])
-        return view
+    async def _opened(self, blob: str) -> memoryview:
+        view = await asyncio.to_thread(_mapped, self._store, blob)
+        return self._maps.put(blob, view, max(len(view), self._least_weight))
+
+
+def _mapped(store: BlobStore, blob: str) -> memoryview:
+    try:
+        with store.open(blob) as file:
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except BlobMissing as missing:
+        raise NotHere from missing
 
 
 def _touch(view: memoryview) -> None:

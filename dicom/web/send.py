@@ -68,12 +68,7 @@ async def send(request: web.Request, part: Part, etag: str) -> web.StreamRespons
         "Content-Location": part.location,
         "Content-Disposition": "attachment",
     }
-    response = web.StreamResponse(headers=headers)
-    await response.prepare(request)
-    async for chunk in part.chunks:
-        await response.write(chunk)
-    await response.write_eof()
-    return response
+    return await _stream(request, headers, part.chunks)
 
 
 async def send_parts(request: web.Request, media_type: str, parts: Sequence[Part]) -> web.StreamResponse:
@@ -87,20 +82,35 @@ async def send_parts(request: web.Request, media_type: str, parts: Sequence[Part
         "Cache-Control": CHECKED,
         "Vary": VARY,
     }
-    response = web.StreamResponse(headers=headers)
-    await response.prepare(request)
-    for head, part in zip(heads, parts, strict=True):
-        await response.write(head)
-        async for chunk in part.chunks:
-            await response.write(chunk)
-    await response.write(end)
-    await response.write_eof()
-    return response
+
+    async def body() -> AsyncIterator[memoryview]:
+        for head, part in zip(heads, parts, strict=True):
+            yield memoryview(head)
+            async for chunk in part.chunks:
+                yield chunk
+        yield memoryview(end)
+
+    return await _stream(request, headers, body())
 
 
 async def at_once(view: memoryview) -> AsyncIterator[memoryview]:
     """The content of a part that is in memory."""
     yield view
+
+
+async def _stream(
+    request: web.Request, headers: dict[str, str], chunks: AsyncIterator[memoryview]
+) -> web.StreamResponse:
+    """Send chunks as the line takes them. What fails on the way can only be told by ending early."""
+    response = web.StreamResponse(headers=headers)
+    await response.prepare(request)
+    try:
+        async for chunk in chunks:
+            await response.write(chunk)
+    except Refused as gone:
+        raise ConnectionResetError from gone
+    await response.write_eof()
+    return response
 
 
 def _head(boundary: str, part: Part, *, is_first: bool) -> bytes:
