@@ -17,6 +17,7 @@ from server.platform.pages import environment
 from signaling.endpoint import signal_routes
 from signaling.hub import Hub
 from signaling.ice import IceConfig
+from signaling.linecheck import linecheck_routes
 from signaling.ports import Seat
 from tests.signaling.building import House, MemoryJournal, Tickets, may
 
@@ -29,13 +30,14 @@ class RoomHouse(House):
     seats: dict[str, Seat]
     extra: dict[str, Any]
     origins: set[str]
+    reports: list[dict[str, Any]]  # of device checks
 
-    def page_url(self, seat: Seat, port: int | None = None) -> str:
-        """The room as `seat` sees it; `port` is that of a cable in between."""
+    def page_url(self, seat: Seat, port: int | None = None, page: str = "room") -> str:
+        """The room (or check) as `seat` sees it; `port` is that of a cable in between."""
         base = self.url if port is None else f"http://127.0.0.1:{port}"
         self.origins.add(base)
         self.seats[seat.name] = seat
-        return f"{base}/room/{seat.name}"
+        return f"{base}/{page}/{seat.name}"
 
     @property
     def port(self) -> int:
@@ -67,9 +69,9 @@ async def a_room_house(
     journal, tickets = MemoryJournal(), Tickets()
     hub = Hub(journal=journal, bus=LocalBus(), may=may, ice=ice, place_kept_s=place_kept_s)
     house = RoomHouse.__new__(RoomHouse)
-    house.seats, house.extra = {}, {}
+    house.seats, house.extra, house.reports = {}, {}, []
 
-    async def room(request: web.Request) -> web.Response:
+    async def page(request: web.Request) -> web.Response:
         name = request.match_info["name"]
         seat = house.seats[name]
         data = {
@@ -82,13 +84,19 @@ async def a_room_house(
             "images_root": "/images",
             "minutes_root": "/minutes",
             "leave_url": "/left",
+            "room_url": f"/room/{name}",
+            "report_url": "/report",
             "questions": [{"id": 1, "number": 1, "text": "U hay viêm?"}],
             "csrf": "x",
             **house.extra,
         }
         shell = {"language": "vi", "theme": "dark", "csrf": "x"}
-        page = _template(dist, "room.html").render(room=data, shell=shell)
-        return web.Response(text=page, content_type="text/html")
+        text = _template(dist, f"{request.match_info['page']}.html").render(room=data, shell=shell)
+        return web.Response(text=text, content_type="text/html")
+
+    async def report(request: web.Request) -> web.Response:
+        house.reports.append(await request.json())
+        return web.Response(status=204)
 
     async def ticket(request: web.Request) -> web.Response:
         return web.json_response({"ticket": tickets.issue(house.seats[request.match_info["name"]])})
@@ -103,9 +111,11 @@ async def a_room_house(
     house.origins = origins
     app = web.Application()
     app.add_routes(signal_routes("/signal", hub, tickets.admit, origins))
+    app.add_routes(linecheck_routes("/signal/check", origins, hub.ice))
     app.add_routes(
         [
-            web.get("/room/{name}", room),
+            web.get("/{page:room|check}/{name}", page),
+            web.post("/report", report),
             web.post("/ticket/{name}", ticket),
             web.get("/left", left),
             web.get("/{kind:images|minutes}/{rest:.*}", nothing),

@@ -175,3 +175,31 @@ async def test_a_refused_camera_is_explained_and_the_room_works(house: RoomHouse
     hoa = await enter(house, new_page, HOA)
     await say(hoa, "Nghe được không?")
     await expect(page.locator(".chat-text")).to_have_text("Nghe được không?")
+
+
+async def test_the_check_shows_camera_voice_and_line_and_is_one_click_away_from_the_room(
+    new_page: NewPage, turn: Turn
+) -> None:
+    async with a_room_house(IceConfig((turn.url,), turn.secret)) as house:
+        page = await new_page(viewport={"width": 1366, "height": 768})
+        await page.goto(house.page_url(HUONG, page="check"))
+        await expect(page.locator("#check-camera-state")).to_contain_text("Camera tốt")
+        await expect(page.locator("#check-mic-state")).to_contain_text("Micrô tốt")
+        await expect(page.locator("#check-line-state")).to_contain_text("Đường truyền: ")
+        await expect(page.locator("#check-line-figures")).to_contain_text("máy chủ trung chuyển: tới được")
+        await page.locator("#check-tone").click()
+        await expect(page.locator("#check-speaker-state")).to_contain_text("loa tốt")
+        [report] = house.reports
+        assert report["mic"] is report["camera"] is True
+        assert report["line"]["downBitsPerSecond"] > 1e6
+        await page.get_by_role("link", name="Bỏ qua kiểm tra, vào phòng ngay").click()
+        await expect(page.locator("#room-banner")).to_be_hidden()
+
+
+async def test_a_line_that_does_not_reach_us_is_named_with_what_to_do(
+    house: RoomHouse, new_page: NewPage
+) -> None:
+    page = await new_page()
+    house.extra["check_socket_path"] = "/nowhere"
+    await page.goto(house.page_url(HUONG, page="check"))
+    await expect(page.locator("#check-line-state")).to_contain_text("Không nối được tới máy chủ")

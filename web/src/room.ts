@@ -46,7 +46,7 @@ export interface Viewer {
 export interface Minutes {
   /** The server has a newer draft. */
   changed(seq: number): void;
-  addKeyImage?(image: KeyImage): void;
+  addKeyImage(image: KeyImage): void;
 }
 
 /** Parts that others make; each may be missing. */
@@ -61,7 +61,7 @@ export interface Parts {
       onKeyImage(image: KeyImage): void;
     },
   ): Viewer;
-  mountMinutes(root: HTMLElement, data: RoomData): Promise<Minutes | null>;
+  mountMinutes(root: HTMLElement): Promise<Minutes>;
 }
 
 function part(id: string): HTMLElement {
@@ -165,10 +165,10 @@ export class Room {
       me: this.data.me.name,
       onView: (state) => this.sharing.viewed(state),
       onMark: (mark) => this.sharing.marked(mark),
-      onKeyImage: (image) => this.minutes?.addKeyImage?.(image),
+      onKeyImage: (image) => this.minutes?.addKeyImage(image),
     });
     this.sharing.use(viewer);
-    void this.parts.mountMinutes(part("panel-minutes"), this.data).then((minutes) => {
+    void this.parts.mountMinutes(part("panel-minutes")).then((minutes) => {
       this.minutes = minutes;
     });
   }
