@@ -17,7 +17,6 @@ from dicom.web.archive import Archive, Located
 from dicom.web.send import Part, at_once, send_bytes, send_parts
 
 LITTLE_ENDIAN = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
-NATIVE = (*LITTLE_ENDIAN, ExplicitVRBigEndian)
 MAX_FRAMES = 1000  # in one request
 # Media types of encapsulated transfer syntaxes (PS3.18 tables 8.7.3-3 and 8.7.3-5), by the UID's end.
 _ENDS = {
@@ -35,6 +34,8 @@ _ENDS = {
 MEDIA_TYPES = {
     f"1.2.840.10008.1.2.{end}": media_type for media_type, ends in _ENDS.items() for end in ends.split()
 }
+# All pixel data of these are given frame by frame: each says its encoding.
+BY_FRAME = (*MEDIA_TYPES, ExplicitVRBigEndian)
 
 
 class Unreadable(Refused):
@@ -65,7 +66,7 @@ class Frames:
         located = await self._archive.instance(request)
         element = request.match_info["element"].upper()
         address = f"{self._archive.root(request)}{located.path}"
-        if element == jsonmodel.PIXEL_DATA and located.frames and not _is_native(located):
+        if element == jsonmodel.PIXEL_DATA and located.frames and located.transfer_syntax in BY_FRAME:
             offer = choose(request, _offers(located, is_one=False))
             parts = await self._frame_parts(located, range(1, located.frames + 1), address)
             return await send_parts(request, offer.media_type, parts)
@@ -122,10 +123,6 @@ _OCTETS = (
     Offer(OCTETS, ExplicitVRLittleEndian, is_multipart=True),
     Offer(OCTETS, ExplicitVRLittleEndian),
 )
-
-
-def _is_native(located: Located) -> bool:
-    return located.transfer_syntax in NATIVE
 
 
 def _offers(located: Located, *, is_one: bool) -> tuple[Offer, ...]:

@@ -13,6 +13,7 @@ from dicom.web.cache import Cache
 
 CHUNK_BYTES = 1 << 20
 MAX_MAPPED_BYTES = 1 << 30  # of the disk's own cache, not of ours
+READ_AHEAD_BYTES = 64 << 20  # files up to this are read whole when a part is asked for
 PAGE_BYTES = mmap.PAGESIZE
 
 
@@ -54,9 +55,12 @@ class MappedFiles:
 def _mapped(store: BlobStore, blob: str) -> memoryview:
     try:
         with store.open(blob) as file:
-            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except BlobMissing as missing:
         raise NotHere from missing
+    if len(mapped) <= READ_AHEAD_BYTES:
+        mapped.madvise(mmap.MADV_WILLNEED)
+    return memoryview(mapped)
 
 
 def _touch(view: memoryview) -> None:
