@@ -91,8 +91,7 @@ _POLICY = (
 
 
 async def _style(_request: web.Request) -> web.StreamResponse:
-    style = "html, body, main { height: 100%; margin: 0; font-family: sans-serif }"
-    return web.Response(text=style, content_type="text/css")
+    return web.Response(text="html, body, main { height: 100%; margin: 0 }", content_type="text/css")
 
 
 def _page(dist: Path) -> Handler:

@@ -40,7 +40,7 @@ export class Corners {
     this.write("top-left", [manifest.patient.name.toLocaleUpperCase("vi"), patientLine(manifest)]);
     this.write("top-right", [dateText(manifest.date), manifest.description, series.body_part, lateralityText(slice.image.laterality)]);
     this.write("bottom-left", [seriesLine(series), imageLine(model), thicknessLine(model)]);
-    this.write("bottom-right", [mirrorLine(model.view), windowLine(model), zoomLine(model, viewport), loadedText(loaded), t("hỗ trợ hội chẩn, không dùng để chẩn đoán")]);
+    this.write("bottom-right", [mirrorLine(model.view), shownLine(model, viewport), loadedText(loaded), t("hỗ trợ hội chẩn, không dùng để chẩn đoán")]);
     const letters = edges(slice.facts, slice.image, model.view);
     for (const [side, label] of this.sides) setText(label, letters?.[side] ?? "");
   }
@@ -130,6 +130,10 @@ function windowLine({ voi, slice }: Model): string {
 function zoomLine({ view, slice }: Model, viewport: Size): string {
   if (!slice) return "";
   return t("phóng {n}%", { n: Math.round(100 * view[2] * fitScale(slice.image, view[3], viewport)) });
+}
+
+function shownLine(model: Model, viewport: Size): string {
+  return [windowLine(model), zoomLine(model, viewport)].filter((part) => part !== "").join(" · ");
 }
 
 /** A mirrored image is never to be taken for one that is not. */

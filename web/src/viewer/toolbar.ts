@@ -74,7 +74,8 @@ export class Toolbar {
     this.more.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.more.open = false;
     });
-    const keyImage = button(t("Ảnh chính (K)"), () => commands.keyImage());
+    const keyImage = button(t("Ảnh chính"), () => commands.keyImage());
+    keyImage.title = t("Lưu làm ảnh chính cho biên bản: phím K");
     const fit = button(t("Vừa khung"), () => commands.fit());
     this.root.append(this.presets, group(t("Kéo chuột để"), ...tools), this.remove, this.cine, fit, keyImage, this.more);
     document.addEventListener("pointerdown", ({ target }) => {

