@@ -17,14 +17,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from aiohttp import ClientSession
+from aiohttp import ClientSession, TCPConnector
 
 from bench.data import FOLDER
 from tests.services import HOST, Server, orthanc_settings, program, started
 
 ROOT = Path(__file__).parents[1]
 LOGIN = "bacsi.huyen"
-BATCH = 20  # instances of one STOW-RS request
+BATCH = 50  # instances of one STOW-RS request
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,12 @@ class Archive:
     async def store(self, files: Iterable[bytes], at_once: int = 4) -> None:
         """Send Part 10 files by STOW-RS. Raises RuntimeError where one is refused."""
         requests = _batches(files)
-        async with ClientSession(headers=self.headers) as http, asyncio.TaskGroup() as group:
+        # A connection a request: Orthanc closes one that was idle for a second, which may be now.
+        connector = TCPConnector(force_close=True)
+        async with (
+            ClientSession(headers=self.headers, connector=connector) as http,
+            asyncio.TaskGroup() as group,
+        ):
             for _ in range(at_once):
                 group.create_task(self._store(http, requests))
 
