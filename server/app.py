@@ -177,16 +177,21 @@ class Authenticator:
 
 
 async def load_consultation(session: AsyncSession, request: web.Request) -> Consultation | None:
-    found: Consultation | None = await session.scalar(
+    """The case with all that hangs on it. Whoever may change it holds it: steps of a case go one by one."""
+    query = (
         select(Consultation)
         .where(Consultation.public_id == request.match_info["consultation"])
         .options(*WHOLE)
     )
+    if request.method in http.UNSAFE:
+        query = query.with_for_update(of=Consultation)
+    found: Consultation | None = await session.scalar(query)
     return found
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else -1
+    """An id of ours; -1, which nothing has, for what cannot be one (at most nine digits fit a column)."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
 
 
 async def load_notice(session: AsyncSession, request: web.Request) -> Notice | None:

@@ -18,7 +18,6 @@ log = logging.getLogger(__name__)
 
 RESTART_S = (0.5, 1, 2, 5, 10)  # the longer it keeps falling, the longer we wait
 STEADY_S = 30.0
-WORKERS = 2
 
 
 DEMO_IS_THERE = ".demo"
@@ -95,14 +94,24 @@ async def gateway(settings: Settings) -> None:
 
 async def worker(settings: Settings) -> None:
     from server.imaging import Imaging
+    from server.platform import keys, upkeep
+    from server.platform.bus import make_bus
     from server.platform.db import Database
     from server.platform.jobs import work
 
     database = Database(settings.database)
     imaging = Imaging(settings, database)
     handlers: dict[str, Callable[..., Awaitable[None]]] = {"frames": imaging.make_frames}
-    async with imaging.sandbox:
-        tasks = [asyncio.create_task(work(database, handlers)) for _ in range(WORKERS)]
+    key = keys.derive(settings.key, "audit")
+    async with imaging.sandbox, make_bus(settings) as bus:
+        clocks = (
+            work(database, handlers),
+            work(database, handlers),
+            upkeep.every(upkeep.OUTBOX_S, lambda: upkeep.deliver(database, bus.publish)),
+            upkeep.every(upkeep.ANCHOR_S, lambda: upkeep.anchor(database, settings.anchors, key)),
+            upkeep.every(upkeep.SWEEP_S, lambda: upkeep.tidy(database)),
+        )
+        tasks = [asyncio.create_task(clock) for clock in clocks]
         await _until_told()
         for task in tasks:
             task.cancel()

@@ -6,7 +6,9 @@ import typer
 
 from server.platform.db import Database
 from server.platform.events import broken_links
+from server.platform.keys import derive
 from server.platform.settings import Settings
+from server.platform.upkeep import contradicted
 
 audit = typer.Typer(no_args_is_help=True, help="Nhật ký truy cập.")
 
@@ -21,10 +23,12 @@ def verify() -> None:
     """Kiểm tra chuỗi băm: không dòng nào bị sửa, xóa, đảo hay cắt đuôi."""
 
     async def go() -> list[str]:
-        database = Database(Settings().database)
+        settings = Settings()
+        database = Database(settings.database)
         try:
             async with database.system(writes=False) as session:
-                return await broken_links(session)
+                broken = await broken_links(session)
+            return broken + await contradicted(database, settings.anchors, derive(settings.key, "audit"))
         finally:
             await database.close()
 

@@ -88,23 +88,30 @@ async def restore(settings: Settings, folder: Path) -> dict[str, Any]:
         _take_key(settings, folder)
     await migrate(settings.database, str(manifest["revision"]))
     database = Database(settings.database)
+    try:
+        await _fill(database, folder)
+    finally:
+        await database.close()
     store = BlobStore(settings.store_dir, settings_key(folder))
+    for key in manifest["blobs"]:
+        _copy(folder / BLOBS / _name(key), store.path(key))
+    await migrate(settings.database)
+    return manifest
+
+
+async def _fill(database: Database, folder: Path) -> None:
+    """All rows in one transaction, into empty tables."""
+    by_name = {table.name: table for table in tables()}
     async with database.system() as session:
-        for table in tables():
+        for table in by_name.values():
             if await session.scalar(select(func.count()).select_from(table)):
                 raise NotEmpty
-        by_name = {table.name: table for table in tables()}
         with gzip.open(folder / ROWS, "rt", encoding="utf-8") as lines:
             for name, rows in _batches(lines):
                 table = by_name[name]
                 await session.execute(insert(table), [_typed(table, row) for row in rows])
         if not database.is_sqlite:
             await _renumber(await session.connection())
-    await database.close()
-    for key in manifest["blobs"]:
-        _copy(folder / BLOBS / _name(key), store.path(key))
-    await migrate(settings.database)
-    return manifest
 
 
 def settings_key(folder: Path) -> bytes:

@@ -294,7 +294,7 @@ async def _case(
     if demo.to.startswith("schedule"):
         return
     await join.join(session, case, doctor)
-    await _end_at_once(session, case, expert)
+    await _end_at_once(session, case, expert, hours=1 if demo.to == "sign" else 3)
     if demo.to == "end-session":
         return
     await _write_conclusions(session, case, expert)
@@ -303,10 +303,11 @@ async def _case(
         await minutes.sign(session, case, who, role=role, digest=forms.digest(form, annex))  # type: ignore[arg-type]
 
 
-async def _end_at_once(session: AsyncSession, case: Consultation, expert: Principal) -> None:
+async def _end_at_once(session: AsyncSession, case: Consultation, expert: Principal, *, hours: int) -> None:
+    """A session that was over some hours ago."""
     await session.refresh(case, ["sessions"])
     booked = await join.end_session(session, case, expert)
-    booked.starts_at -= dt.timedelta(hours=1)
+    booked.starts_at -= dt.timedelta(hours=hours)
     booked.ends_at = booked.starts_at + dt.timedelta(minutes=20)
     await session.flush()
 

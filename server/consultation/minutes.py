@@ -5,7 +5,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
@@ -31,6 +31,7 @@ from server.platform.events import audit, ring, tell
 from server.platform.policy import Principal
 
 HOW_SIGNED = later("ký điện tử trong hoichan, nhập lại mật khẩu")
+FOLD_AT = 200  # updates of a draft: each write reads them all
 SEX_WORDS = {1: "Nam", 2: "Nữ", 3: ""}
 
 
@@ -100,12 +101,22 @@ async def write(session: AsyncSession, case: Consultation, update: bytes, by: Pr
     await session.get_one(Consultation, case.id, with_for_update=True)
     last, updates = await draft_since(session, case, 0)
     drafts.check(update, updates, drafts.field_names(question.id for question in case.questions))
+    if len(updates) >= FOLD_AT:
+        await _fold(session, case, last, updates)
     seq = last + 1
     session.add(DraftUpdate(consultation_id=case.id, seq=seq, update=update, by_id=by.person_id))
     await session.flush()
     for room in await rooms_of(session, case):
         ring(session, f"minutes:{room}", seq=seq)
     return seq
+
+
+async def _fold(session: AsyncSession, case: Consultation, last: int, updates: Sequence[bytes]) -> None:
+    """Put one row in place of many, under the last number: who asks since an earlier one gets all of it."""
+    of_case = DraftUpdate.consultation_id == case.id
+    await session.execute(delete(DraftUpdate).where(of_case, DraftUpdate.seq < last))
+    row = await session.get_one(DraftUpdate, (case.id, last))
+    row.update = drafts.compact(updates)
 
 
 async def rooms_of(session: AsyncSession, case: Consultation) -> list[str]:

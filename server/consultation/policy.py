@@ -43,7 +43,7 @@ ROWS = (
     Row(f"POST {CASE}/answer-more", DOCTOR, asking),
     Row(f"POST {CASE}/documents", DOCTOR, asking, streams=True),
     Row(f"GET {CASE}/documents/{{document}}", PARTY, audit="view-document"),
-    Row(f"DELETE {CASE}/documents/{{document}}", DOCTOR),
+    Row(f"DELETE {CASE}/documents/{{document}}", DOCTOR, asking),
     # the case
     Row(f"GET {CASE}", PARTY, party, audit="view"),
     # triage
@@ -77,8 +77,8 @@ ROWS = (
     Row(f"POST {CASE}/minutes/draft", TABLE, party),
     Row(f"GET {CASE}/minutes/key-images", PARTY, party),
     Row(f"POST {CASE}/minutes/key-images", TABLE, party),
-    Row(f"DELETE {CASE}/minutes/key-images/{{image}}", TABLE),
-    Row(f"POST {CASE}/minutes/key-images/{{image}}/restore", TABLE),
+    Row(f"DELETE {CASE}/minutes/key-images/{{image}}", TABLE, party),
+    Row(f"POST {CASE}/minutes/key-images/{{image}}/restore", TABLE, party),
     Row(f"GET {CASE}/minutes/form", PARTY, party),
     Row(f"POST {CASE}/minutes/sign", TABLE, party),
     Row(f"POST {CASE}/minutes/give-back", TABLE, party),

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 from sqlalchemy import exists, or_, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
@@ -111,10 +111,11 @@ async def reschedule(
     interval = _interval(starts_at, minutes)
     await take(session, case, Step.SCHEDULE, by, specialist=specialist_id)
     told = {case.requested_by_id, booked.specialist_id, specialist_id}
-    booked.specialist_id, booked.place = specialist_id, place.strip()
-    booked.starts_at, booked.ends_at = interval
-    booked.revision += 1
-    await _hold(session, booked)
+    with session.no_autoflush:  # the look comes before the write
+        booked.specialist_id, booked.place = specialist_id, place.strip()
+        booked.starts_at, booked.ends_at = interval
+        booked.revision += 1
+        await _hold(session, booked)
     await tell(session, told, case.id, "rescheduled")
 
 
@@ -180,8 +181,10 @@ async def _hold(session: AsyncSession, booked: LiveSession) -> None:
     session.add(booked)
     try:
         await session.flush()
-    except IntegrityError as clash:
-        raise SlotTaken from clash
+    except DBAPIError as clash:
+        if isinstance(clash, IntegrityError) or "deadlock" in str(clash.orig):
+            raise SlotTaken from clash  # of two that wait for each other PostgreSQL lets one go
+        raise
 
 
 def _overlap(booked: LiveSession):  # type: ignore[no-untyped-def]  # the select of a bool

@@ -13,6 +13,7 @@ from server.platform.pages import Page, render
 
 routes = web.RouteTableDef()
 LONGEST_DAYS = 3 * 366
+EARLIEST, LATEST = dt.date(2000, 1, 1), dt.date(2200, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def period(asked: web.Request) -> tuple[dt.date, dt.date]:
     try:
         first = dt.date.fromisoformat(asked.query["first"])
         last = dt.date.fromisoformat(asked.query["last"])
-        if first <= last and (last - first).days <= LONGEST_DAYS:
+        if EARLIEST <= first <= last <= LATEST and (last - first).days <= LONGEST_DAYS:
             return first, last
     except (KeyError, ValueError):
         pass

@@ -26,6 +26,14 @@ ROLES_OF = {
 }
 
 
+class OtherHospitalGives(Refusal):
+    code = "other-hospital-gives"
+    status = 403
+    sentence = later(
+        "Người này làm ở bệnh viện khác trước. Hãy nhờ quản trị của bệnh viện đó cấp lại mật khẩu."
+    )
+
+
 class LastAdministrator(Refusal):
     code = "last-administrator"
     sentence = later("Đây là quản trị cuối cùng của bệnh viện. Hãy thêm một quản trị khác trước.")
@@ -193,7 +201,20 @@ async def come_back(session: AsyncSession, member: Membership, by: Principal) ->
 
 
 async def password_link(session: AsyncSession, member: Membership, by: Principal) -> tuple[str, str]:
-    """A login and the word of a new one-time link; what was signed in stays until the password changes."""
+    """A login and the word of a new one-time link; what was signed in stays until the password changes.
+
+    One password opens every place of a person, so the place that they have had longest gives it.
+    Raises OtherHospitalGives.
+    """
+    table = Membership.__table__  # their places elsewhere are beyond the administrator's scope
+    first = await session.scalar(
+        select(table.c.hospital_id)
+        .where(table.c.person_id == member.person_id, table.c.left_at.is_(None))
+        .order_by(table.c.id)
+        .limit(1)
+    )
+    if first not in {None, by.hospital_id}:
+        raise OtherHospitalGives
     person = await session.get_one(Person, member.person_id)
     await audit(session, "password-link", f"person:{person.id}", by=by)
     return person.login, await sign_in.make_link(session, person.id)

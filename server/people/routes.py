@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from server.people import roster, sign_in
 from server.people.model import Hospital, Membership, Person, SignIn
-from server.platform.errors import Invalid, Refusal, SignInNeeded
+from server.platform.errors import Invalid, NotAllowed, Refusal, SignInNeeded
 from server.platform.http import (
     DATABASE,
     PRINCIPAL,
@@ -416,8 +416,15 @@ async def hospitals_page(
     return render(asked, page, status=refusal.status if refusal else 200)
 
 
+def must_be_host(asked: web.Request) -> None:
+    """Hospitals are added by the hospital that runs the service. Raises NotAllowed."""
+    if not principal(asked).is_host:
+        raise NotAllowed
+
+
 @routes.get("/hospitals")
 async def get_hospitals(asked: web.Request) -> web.Response:
+    must_be_host(asked)
     return await hospitals_page(asked)
 
 
@@ -434,6 +441,7 @@ class NewHospital(Command):
 
 @routes.post("/hospitals")
 async def post_hospitals(asked: web.Request) -> web.Response:
+    must_be_host(asked)
     try:
         command = await parse(asked, NewHospital)
         login, word = await roster.add_hospital(asked[SESSION], principal(asked), **command.model_dump())

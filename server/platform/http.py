@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -10,7 +11,9 @@ from urllib.parse import urlsplit
 
 import pydantic
 from aiohttp import web
+from multidict import MultiDictProxy
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.exc import StaleDataError
 
 from server.platform import keys
 from server.platform.db import Database
@@ -20,6 +23,7 @@ from server.platform.errors import (
     NotFound,
     Refusal,
     SignInNeeded,
+    Stale,
     TooLarge,
     later,
 )
@@ -132,6 +136,9 @@ async def answer_refusals(request: web.Request, handler: Handler) -> web.StreamR
     except Refusal as refusal:
         status = refusal.status
         return _answer(request, _problem(request, refusal))
+    except StaleDataError:  # another transaction changed the row between our look and our write
+        status = Stale.status
+        return _answer(request, _problem(request, Stale()))
     except ConnectionResetError:
         raise
     except Exception as fault:
@@ -210,7 +217,12 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     row = request.app[POLICY].row(what(request))
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise web.HTTPUnsupportedMediaType
-    found = request[PRINCIPAL] = await request.app[AUTHENTICATE](request)
+    if "\0" in request.path or any("\0" in part for pair in request.query.items() for part in pair):
+        raise NotFound  # no name of ours has it, and PostgreSQL takes no text with it
+    found = await request.app[AUTHENTICATE](request)
+    if found is not None and found.is_script and not row.is_open_to_scripts:
+        found = None  # pages are for people: a token opens the doors of programs alone
+    request[PRINCIPAL] = found
     admit(row, found)
     if request.method in UNSAFE and not _is_script(request, row):
         await _check_forgery(request, found)
@@ -269,7 +281,7 @@ async def _check_forgery(request: web.Request, found: Principal | None) -> None:
         return
     given = request.headers.get("X-CSRF-Token")
     if given is None and request.content_type == "application/x-www-form-urlencoded":
-        given = str((await request.post()).get("csrf", ""))
+        given = str((await posted_by(request)).get("csrf", ""))
     if not given or not keys.same(given, csrf_token(request, found)):
         raise ForeignOrigin
 
@@ -335,15 +347,44 @@ async def parse(request: web.Request, model: type[Model]) -> Model:
     """The body as a frozen typed command, or Invalid; what was typed is never echoed."""
     try:
         if request.content_type == "application/json":
-            return model.model_validate_json(await request.read(), strict=True)
-        return model.model_validate(await form_of(request, model))
+            read = model.model_validate_json(await request.read(), strict=True)
+        else:
+            read = model.model_validate(await form_of(request, model))
     except pydantic.ValidationError as wrong:
         raise invalid(request, wrong) from None
+    if unkept := [name for name, value in read.model_dump().items() if not can_be_kept(value)]:
+        raise Invalid(dict.fromkeys(unkept, OTHER_REASON))
+    return read
+
+
+def can_be_kept(value: object) -> bool:
+    """Whether both databases take it: no NUL in a text, no number beyond 32 bits, nothing but real numbers."""
+    match value:
+        case str():
+            return "\0" not in value
+        case int():
+            return abs(value) < 2**31
+        case float():
+            return math.isfinite(value)
+        case dict():
+            return all(map(can_be_kept, value.values()))
+        case list() | tuple() | set() | frozenset():
+            return all(map(can_be_kept, value))
+        case _:
+            return True
+
+
+async def posted_by(request: web.Request) -> "MultiDictProxy[str | bytes | bytearray | web.FileField]":
+    """The fields of a form. Raises Invalid where they cannot be read: an unknown charset, no boundary."""
+    try:
+        return await request.post()
+    except (ValueError, LookupError, AssertionError):
+        raise Invalid({"form": REASONS["json_invalid"]}) from None
 
 
 async def form_of(request: web.Request, model: type[Model]) -> dict[str, Any]:
     """A form's fields by name; a repeated field is a list where the model wants one; empty is absent."""
-    posted = await request.post()
+    posted = await posted_by(request)
     found: dict[str, Any] = {}
     for name, field in model.model_fields.items():
         values = [str(value) for value in posted.getall(name, []) if isinstance(value, str)]

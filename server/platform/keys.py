@@ -27,7 +27,7 @@ def token() -> str:
 
 def hashed(secret: str) -> str:
     """What the database keeps of a token: enough to find it, useless to present it."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode(errors="surrogateescape")).hexdigest()
 
 
 def mac(key: bytes, *parts: str) -> str:
@@ -35,4 +35,5 @@ def mac(key: bytes, *parts: str) -> str:
 
 
 def same(left: str, right: str) -> bool:
-    return hmac.compare_digest(left.encode(), right.encode())
+    # What a header holds beyond UTF-8 comes as surrogates: unequal, and no fault.
+    return hmac.compare_digest(left.encode(errors="surrogateescape"), right.encode(errors="surrogateescape"))

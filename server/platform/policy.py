@@ -37,6 +37,11 @@ class Principal:
     is_demo: bool = False
     theme: str = "auto"
 
+    @property
+    def is_script(self) -> bool:
+        """A program with a token, no person at a browser."""
+        return self.sign_in.startswith("t")
+
     def has(self, *roles: Role) -> bool:
         return not self.roles.isdisjoint(roles)
 

@@ -89,6 +89,11 @@ class Settings(BaseSettings):
     def store_dir(self) -> Path:
         return Path(self.store_url.removeprefix("file://")) if self.store_url else self.data_dir / "store"
 
+    @property
+    def anchors(self) -> Path:
+        """Where the signed heads of the audit's chains are written, outside the database."""
+        return self.data_dir / "audit" / "anchors.txt"
+
     @cached_property
     def key(self) -> bytes:
         """The root secret; other keys are derived from it (see `platform.keys`)."""

@@ -14,7 +14,8 @@ from server.consultation.routes import (
 )
 
 TABLES = tuple(
-    module.routes for module in (case, request, documents, triage, schedule, join, share, minutes, outcome, api)
+    module.routes
+    for module in (case, request, documents, triage, schedule, join, share, minutes, outcome, api)
 )
 
 __all__ = ["TABLES"]

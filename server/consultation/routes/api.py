@@ -105,7 +105,8 @@ async def get_case(asked: web.Request) -> web.Response:
                 "icd10": case.icd10,
                 "questions": [{"number": one.number, "text": one.text} for one in case.questions],
                 "studies": [
-                    {name: getattr(study, name) for name in Study.model_fields} | {"modalities": list(study.modalities)}
+                    {name: getattr(study, name) for name in Study.model_fields}
+                    | {"modalities": list(study.modalities)}
                     for study in studies
                 ],
             }

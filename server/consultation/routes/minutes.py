@@ -46,7 +46,9 @@ async def get_form(asked: web.Request) -> web.Response:
 async def get_draft(asked: web.Request) -> web.Response:
     since = asked.query.get("since", "0")
     seq, updates = await minutes.draft_since(
-        asked[SESSION], asked[THING], int(since) if since.isdigit() and len(since) < 10 else 0
+        asked[SESSION],
+        asked[THING],
+        int(since) if since.isascii() and since.isdigit() and len(since) < 10 else 0,
     )
     return to_json({"seq": seq, "updates": [base64.b64encode(update).decode() for update in updates]})
 
@@ -142,7 +144,7 @@ async def post_key_image_restore(asked: web.Request) -> web.Response:
 async def _set_removed(asked: web.Request, *, removed: bool) -> KeyImage:
     case = asked[THING]
     number = asked.match_info["image"]
-    if not number.isdigit() or len(number) > 12:
+    if not (number.isascii() and number.isdigit() and len(number) < 10):
         raise NotFound
     if await minutes.minutes_of(asked[SESSION], case) is not None:
         raise minutes.DraftLocked

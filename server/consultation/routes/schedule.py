@@ -9,6 +9,7 @@ from aiohttp import web
 from server.consultation import request, schedule, views
 from server.consultation.calendar import MEDIA_TYPE, Booking, Guest, Method, invitation
 from server.consultation.join import NoSession
+from server.consultation.journey import Side
 from server.consultation.model import Consultation
 from server.consultation.routes.answer import Command, Reason, Short, done, page_of
 from server.platform.db import HERE, now
@@ -17,6 +18,7 @@ from server.platform.http import SESSION, SETTINGS, THING, parse, principal
 from server.platform.pages import render
 
 routes = web.RouteTableDef()
+FURTHEST_DAYS = 3660
 
 
 class Schedule(Command):
@@ -80,8 +82,10 @@ async def post_reschedule(asked: web.Request) -> web.Response:
 @routes.post("/consultations/{consultation}/cancel")
 async def post_cancel(asked: web.Request) -> web.Response:
     command = await parse(asked, Reason)
-    await schedule.cancel(asked[SESSION], asked[THING], principal(asked), command.reason)
-    return done(asked, page_of(asked[THING]))
+    case, by = asked[THING], principal(asked)
+    await schedule.cancel(asked[SESSION], case, by, command.reason)
+    # The desk's leave to see the case has ended with it.
+    return done(asked, page_of(case) if case.side_of(by) is Side.ASKING else "/desk")
 
 
 @routes.post("/consultations/{consultation}/reopen")
@@ -96,10 +100,13 @@ async def get_agenda(asked: web.Request) -> web.Response:
 
 
 def _day(asked: web.Request) -> dt.date:
+    """`?day=2026-11-22`; today where nothing readable, or no day within ten years, is given."""
+    today = request.today()
     try:
-        return dt.date.fromisoformat(asked.query.get("day", ""))
+        day = dt.date.fromisoformat(asked.query.get("day", ""))
     except ValueError:
-        return request.today()
+        return today
+    return day if abs((day - today).days) < FURTHEST_DAYS else today
 
 
 @routes.get("/consultations/{consultation}/calendar.ics")
