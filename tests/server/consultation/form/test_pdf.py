@@ -116,7 +116,10 @@ def test_the_facts_of_the_remote_session_stand_in_the_annex_alone() -> None:
 
 def test_a_session_without_events_says_so() -> None:
     text = text_of(render(a_form(), Annex("LT-1", contract="12/HĐ-2026")), 2)
-    in_order(text, ["Không ghi nhận điểm cầu nào.", "Không ghi hình.", "Không ghi nhận gián đoạn.", "Số: 12/HĐ-2026"])
+    in_order(
+        text,
+        ["Không ghi nhận điểm cầu nào.", "Không ghi hình.", "Không ghi nhận gián đoạn.", "Số: 12/HĐ-2026"],
+    )
 
 
 def test_what_nobody_or_only_one_has_signed_is_a_draft() -> None:
