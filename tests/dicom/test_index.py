@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
@@ -15,10 +14,10 @@ from tests.dicom.builders import a_received
 
 
 @pytest.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
-    engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'index.db'}", connect_args={"timeout": 30})
-    async with engine.begin() as connection:
-        await connection.run_sync(index.metadata.create_all)
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """Every test runs on both databases, migrated as the product migrates them."""
+    is_sqlite = database_url.startswith("sqlite")
+    engine = create_async_engine(database_url, connect_args={"timeout": 30} if is_sqlite else {})
     yield engine
     await engine.dispose()
 
@@ -68,7 +67,7 @@ async def test_a_batch_counts_series_instances_and_modalities_and_answers_in_ord
         a_received(b"a", sop_uid="2.25.1.1.1"),
         a_received(b"a", sop_uid="2.25.1.1.1"),
     ]
-    async with AsyncSession(engine) as session, session.begin():
+    async with AsyncSession(engine, info={"principal": None}) as session, session.begin():
         committed = await index.add_all(session, 7, batch, "c-store")
         study = (await session.execute(select(index.studies))).one()
         series = (await session.execute(select(index.series).order_by(index.series.c.modality))).all()
@@ -98,7 +97,10 @@ async def test_a_removed_study_that_is_sent_again_is_there_again(engine: AsyncEn
 
 async def test_many_writers_of_one_study_lose_no_count(engine: AsyncEngine) -> None:
     async def add(first: int) -> None:
-        batch = [a_received(b"%d" % n, sop_uid=f"2.25.3.{n}") for n in range(first, first + 10)]
+        batch = [
+            a_received(b"%d" % n, sop_uid=f"2.25.3.{n}", series_uid=f"2.25.3.0.{n % 3}")
+            for n in range(first, first + 10)
+        ]
         async with engine.begin() as connection:
             await index.add_all(connection, 7, batch, "c-store")
 
@@ -106,4 +108,21 @@ async def test_many_writers_of_one_study_lose_no_count(engine: AsyncEngine) -> N
     async with engine.begin() as connection:
         study = (await connection.execute(select(index.studies))).one()
         rows = (await connection.execute(select(index.instances.c.id))).all()
+        counts = (await connection.execute(select(index.series.c.instance_count))).scalars().all()
     assert study.instance_count == len(rows) == 30
+    assert (study.series_count, sorted(counts)) == (3, [10, 10, 10])
+
+
+async def test_writers_of_the_same_studies_in_other_orders_do_not_block_each_other(
+    engine: AsyncEngine,
+) -> None:
+    async def add(order: list[int]) -> None:
+        batch = [a_received(b"%d" % n, study_uid=f"2.25.4.{n}", sop_uid=f"2.25.4.{n}.1") for n in order]
+        for _ in range(5):
+            async with engine.begin() as connection:
+                await index.add_all(connection, 7, batch, "c-store")
+
+    order = list(range(8))
+    await asyncio.gather(*(add(order[n:] + order[:n]) for n in range(4)), add(order[::-1]))
+    async with engine.begin() as connection:
+        assert len((await connection.execute(select(index.studies.c.id))).all()) == 8
