@@ -1,0 +1,119 @@
+"""The two commands on machines that lack something."""
+
+from __future__ import annotations
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools import debian, python_env, terminal, web_build
+from tools.python_env import DEV_LOCK, RUN_LOCK
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_entry_parses_on_a_python_that_is_too_old() -> None:
+    source = (ROOT / "tools/bootstrap.py").read_text()
+
+    assert ast.parse(source, feature_version=(3, 6)).body
+
+
+def test_the_pin_of_a_package_is_its_version_and_all_its_hashes() -> None:
+    pin = python_env.pinned(RUN_LOCK, "uv")
+
+    assert pin.startswith("uv==")
+    assert pin.count("--hash=sha256:") > 10
+    assert "uvloop" not in pin
+
+
+def test_a_package_that_is_not_locked_stops_with_what_to_type() -> None:
+    with pytest.raises(terminal.Stop, match="make lock"):
+        python_env.pinned(RUN_LOCK, "no-such-package")
+
+
+def test_a_stamp_tells_a_changed_lock(tmp_path: Path) -> None:
+    stamp = tmp_path / "stamp"
+    stamp.write_text(python_env.digest(RUN_LOCK))
+
+    assert python_env.is_stamped(stamp, python_env.digest(RUN_LOCK))
+    assert not python_env.is_stamped(stamp, python_env.digest(DEV_LOCK))
+    assert not python_env.is_stamped(tmp_path / "none", python_env.digest(RUN_LOCK))
+
+
+def test_the_pages_are_built_again_when_a_template_changes_and_not_for_what_is_installed() -> None:
+    sources = {file.relative_to(ROOT).as_posix() for file in web_build.sources()}
+
+    assert "web/templates/base.html" in sources
+    assert "web/package-lock.json" in sources
+    assert not [name for name in sources if name.startswith(("web/node_modules/", "web/dist/"))]
+
+
+@pytest.mark.skipif(not shutil.which("dpkg-query"), reason="not a Debian machine")
+def test_a_package_that_is_not_installed_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(debian, "PACKAGES", ("dpkg", "no-such-package"))
+
+    assert debian.missing() == ["no-such-package"]
+
+
+def test_a_machine_without_ensurepip_is_told_what_to_type(tmp_path: Path) -> None:
+    """As Debian ships Python without python3-venv: in a copy of the tools with no `.venv` beside it."""
+    shutil.copytree(ROOT / "tools", tmp_path / "tools")
+    for name in ("requirements.lock", "requirements-dev.lock"):
+        shutil.copy(ROOT / name, tmp_path)
+    hide = "import sys; sys.modules['ensurepip'] = None; import runpy; sys.argv = ['bootstrap.py', 'run'];"
+    hide += "runpy.run_path('tools/bootstrap.py', run_name='__main__')"
+
+    done = subprocess.run(
+        [sys.executable, "-c", hide], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1
+    assert "sudo apt-get install -y python3-venv" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_command_is_answered_with_what_there_is() -> None:
+    done = subprocess.run(
+        [sys.executable, "tools/bootstrap.py", "nonsense"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert "fresh-check" in done.stdout
+
+
+SKIPS = "import pytest\n\ndef test_that_gives_up():\n    pytest.skip('no reason')\n"
+
+
+@pytest.mark.parametrize(("ci", "code"), [("true", 1), ("", 0)])
+def test_a_skipped_test_has_failed_under_ci(tmp_path: Path, ci: str, code: int) -> None:
+    (tmp_path / "test_skips.py").write_text(SKIPS)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "tests.conftest",
+        "--rootdir",
+        str(tmp_path),
+        str(tmp_path),
+    ]
+
+    done = subprocess.run(
+        [*command, "-c", os.devnull],
+        cwd=ROOT,
+        env={**os.environ, "CI": ci, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == code, done.stdout
