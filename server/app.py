@@ -39,6 +39,7 @@ from server.platform.settings import Settings
 from signaling.endpoint import signal_routes
 from signaling.hub import Hub
 from signaling.ice import IceConfig
+from signaling.linecheck import linecheck_routes
 from signaling.messages import MESSAGE_TYPES, MinutesChanged
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ OWN_ROWS = (
     Row("GET /metrics", Reach.ANYONE, streams=True),
     Row("GET /static", Reach.ANYONE, streams=True),
     Row("GET /signal", Reach.ANYONE, streams=True),  # the ticket says who
+    Row("GET /signal/check", Reach.SIGNED_IN, streams=True),
 )
 
 
@@ -95,6 +97,7 @@ def build_app(settings: Settings) -> web.Application:
     ):
         app.add_routes(table)
     app.add_routes(signal_routes("/signal", hub, rooms.admit, [settings.origin]))
+    app.add_routes(linecheck_routes("/signal/check", [settings.origin], hub.ice))
     before = http.routes_of(app)
     for prefix in ("", "/consultations/{consultation}"):
         app.add_routes(dicomweb_routes(f"{prefix}/dicom-web", imaging))

@@ -41,7 +41,10 @@ FLOORS = [
 # Inside a feature: routes translate, steps do, the model keeps, the journey decides.
 FEATURE_FLOORS = [["routes"], ["a step"], ["model"], ["journey"]]
 
-EDGES = "dicom.web dicom.web.* signaling.endpoint server.*.routes server.*.routes.* server.platform.health"
+EDGES = (
+    "dicom.web dicom.web.* signaling.endpoint signaling.linecheck "
+    "server.*.routes server.*.routes.* server.platform.health"
+)
 JOINTS = "server.app server.imaging server.roles"
 OWNERS = {
     "aiohttp": f"{EDGES} {JOINTS} dicom.ports server.platform.http server.platform.pages",
