@@ -144,3 +144,32 @@ async def test_leaving_with_unsaved_words_is_asked_about(house: House, new_page:
 
 async def saved_or_idle(page: Page) -> None:
     await expect(page.locator(".save-state")).not_to_contain_text("Đang mở")
+
+
+async def in_the_room(house: House, new_page: NewPage, name: str, case: str) -> Page:
+    page = await minutes_of(house, new_page, name, case)
+    await page.goto(f"{house.url}/consultations/{case}/room")
+    await page.locator("#tab-minutes").click()
+    await expect(field(page, "conclusion")).to_be_visible()
+    return page
+
+
+async def test_in_the_room_words_and_key_images_are_there_at_once(house: House, new_page: NewPage) -> None:
+    study = await house.a_study("L", PixelData=bytes(range(256)) * 32)
+    case = await house.a_consultation("in-session", study_ids=(study,))
+    expert = await in_the_room(house, new_page, EXPERT, case)
+    doctor = await in_the_room(house, new_page, DOCTOR, case)
+    await field(doctor, "conclusion").fill("Nốt mờ thùy trên.")
+    await expect(field(expert, "conclusion")).to_have_value("Nốt mờ thùy trên.", timeout=5000)
+
+    viewer = expert.locator(".viewer")
+    await expect(viewer).to_have_attribute("data-loaded", "full")
+    await viewer.press("k")
+    picture = expert.locator("#panel-minutes .key-images img")
+    await expect(picture).to_have_js_property("complete", value=True)
+    assert await picture.evaluate("image => image.naturalWidth") > 0
+    await expert.get_by_role("button", name="Bỏ ảnh").click()
+    await expect(picture).to_have_count(0)
+    await expert.get_by_role("button", name="Hoàn tác").last.click()
+    await expect(picture).to_have_count(1)
+    assert "7. Hình ảnh chính Ảnh thu nhỏ" in await printed(house, case)
