@@ -6,13 +6,10 @@ what is said of the pixels is held against what is there.
 
 from __future__ import annotations
 
-import gzip
 import io
-import json
 import mmap
 import warnings
 import zlib
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -23,12 +20,12 @@ from pydicom.multival import MultiValue
 
 from dicom import charset, elements, uid
 from dicom.elements import PIXELS, Buffer, Encoding, Layout
+from dicom.headers import header
 from dicom.instance import BadInstance, Summary
 from dicom.pixels import PixelFacts, check_pixels
 from dicom.uid import InstanceUID, SeriesUID, StudyUID
 
 MAX_INFLATED_BYTES: Final = 256 << 20
-_BULK_BYTES = 1024  # longer binary values are not in the header
 _MAX_TEXT = 1024
 _IMPLICIT = "1.2.840.10008.1.2"
 _BIG_ENDIAN = "1.2.840.10008.1.2.2"
@@ -144,7 +141,7 @@ def _described(ds: Dataset, syntax: str, facts: PixelFacts, layout: Layout, *, i
         samples=facts.samples,
         pixel_offset=layout.pixels.offset if is_native and layout.pixels and not is_deflated else None,
         frame_bytes=facts.frame_bytes if is_native and not is_deflated else None,
-        header=_header(ds),
+        header=header(ds),
     )
 
 
@@ -171,41 +168,3 @@ def _value(ds: Dataset, keyword: str) -> Any:
         return ds.get(keyword)
     except (ValueError, TypeError, AttributeError, LookupError, NotImplementedError, OverflowError):
         return None
-
-
-def _header(ds: Dataset) -> bytes:
-    """Gzipped DICOM JSON. Longer binary values are named by their path: "00081140/1/00091010"."""
-    model = _json(ds, "")
-    # The JSON text itself is UTF-8 (PS3.18 F.2), whatever the file was.
-    if "00080005" in model:
-        model["00080005"]["Value"] = ["ISO_IR 192"]
-    text = json.dumps(model, ensure_ascii=False, separators=(",", ":"))
-    return gzip.compress(text.encode("utf-8", "replace"), compresslevel=5, mtime=0)
-
-
-def _json(ds: Dataset, path: str) -> dict[str, Any]:
-    model: dict[str, Any] = {}
-    for tag in sorted(ds.keys()):
-        name = f"{tag:08X}"
-        try:
-            element = ds[tag]
-            if element.VR == "SQ":
-                items = [_json(item, f"{path}{name}/{i}/") for i, item in enumerate(element.value, 1)]
-                model[name] = {"vr": "SQ", **({"Value": items} if items else {})}
-            else:
-                model[name] = _checked(element.to_json_dict(_bulk_path(path + name), _BULK_BYTES))
-        except RecursionError:
-            raise
-        except Exception:  # noqa: S112 - one unreadable value of a device is no reason to lose the others
-            continue
-    return model
-
-
-def _bulk_path(path: str) -> Callable[[Any], str]:
-    return lambda _element: path
-
-
-def _checked(model: dict[str, Any]) -> dict[str, Any]:
-    """Raises ValueError for what JSON has no word for (not a number, infinite)."""
-    json.dumps(model, allow_nan=False)
-    return model
