@@ -78,7 +78,7 @@ class Report:
             return 200
         return 202 if self.stored else 409
 
-    def dumps(self, root: str) -> str:
+    def dumps(self, root: str) -> bytes:
         """The Store Instances Response Module (PS3.18 table I.2-1) as JSON."""
         named = [_failure(failed) for failed in self.failed if failed.sop_uid]
         unnamed = [_failure(failed) for failed in self.failed if not failed.sop_uid]
@@ -93,7 +93,7 @@ class Report:
         ):
             if items:
                 model[tag] = {"vr": "SQ", "Value": items}
-        return json.dumps(model)
+        return json.dumps(model).encode()
 
 
 class Stow:
@@ -118,8 +118,8 @@ class Stow:
         report = await storing.all(Parts(request.content, boundary))
         if not report.stored and not report.failed:
             raise Malformed("Không có ảnh nào trong nội dung gửi lên. Hãy chọn ảnh rồi gửi lại.")
-        text = report.dumps(self._archive.root(request))
-        return web.Response(text=text, content_type=JSON, status=report.status)
+        body = report.dumps(self._archive.root(request))
+        return web.Response(body=body, content_type=JSON, status=report.status)
 
 
 class _Storing:

@@ -58,7 +58,8 @@ async def test_a_study_stored_by_a_client_comes_back_byte_for_byte(web: DicomWeb
     slices = [pydicom.dcmread(io.BytesIO(file)) for file in files]
 
     def question(client: DICOMwebClient) -> list[Dataset]:
-        client.store_instances(slices)
+        report = client.store_instances(slices)
+        assert len(report.ReferencedSOPSequence) == len(slices)
         study: list[Dataset] = client.retrieve_study(STUDY)
         return study
 
