@@ -49,6 +49,8 @@ export class Corners {
   point(at: Point | null, name: string): void {
     this.pointer.hidden = at === null;
     if (!at) return;
+    // The name goes to the side where there is room for it.
+    this.pointer.classList.toggle("viewer-pointer-left", at[0] > this.root.clientWidth / 2);
     setText(this.pointerName, name);
     this.pointer.style.transform = `translate(${at[0]}px, ${at[1]}px)`;
   }
@@ -62,7 +64,7 @@ export class Corners {
   private write(corner: Corner, lines: readonly string[]): void {
     const target = this.corners.get(corner);
     const text = lines.filter((line) => line !== "").join("\n");
-    if (target && target.textContent !== text) target.textContent = text;
+    if (target && target.textContent !== text) target.replaceChildren(element("span", {}, text));
   }
 }
 

@@ -97,8 +97,10 @@ class OpenViewer implements Viewer, Gestures {
     const commands = this.commands();
     this.sender = new Sender(options.onView);
     this.loader = new Loader(options.imagesRoot, () => this.model.manifest?.study ?? 0, (slice, frame) => {
+      if (slice.key !== this.model.slice?.key) return;
       this.model.arrived(slice, frame);
-      if (slice.key === this.model.slice?.key) this.draw();
+      this.send(); // who presents may have had no window to tell of until now
+      this.draw();
     });
     this.cine = new Cine(() => this.playOn(), () => this.model.slice);
     this.strip = new Strip(options.imagesRoot, {
