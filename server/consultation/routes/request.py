@@ -1,5 +1,6 @@
 """request: the form, saved as one types, sent"""
 
+import asyncio
 from aiohttp import web
 
 from server.consultation import icd10, request, share, views
@@ -56,7 +57,8 @@ async def post_request(asked: web.Request) -> web.Response:
 @routes.get("/icd10")
 async def get_icd10(asked: web.Request) -> web.Response:
     earlier = await request.earlier_codes(asked[SESSION], principal(asked).hospital_id)
-    found = icd10.search(asked.query.get("q", "")[:100], earlier, limit=12)
+    # In a thread: the first search reads the whole classification.
+    found = await asyncio.to_thread(icd10.search, asked.query.get("q", ""), earlier, 12)
     return to_json([{"code": match.code, "text": match.text} for match in found])
 
 
