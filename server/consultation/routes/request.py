@@ -1,6 +1,7 @@
 """request: the form, saved as one types, sent"""
 
 import asyncio
+
 from aiohttp import web
 
 from server.consultation import icd10, request, share, views
