@@ -37,7 +37,9 @@ def test_every_message_has_an_example() -> None:
     assert sorted(side("server")) == sorted(kind.type for kind in messages.FROM_SERVER)
 
 
-@pytest.mark.parametrize("kind", {*messages.FROM_BROWSER, *messages.FROM_SERVER}, ids=lambda kind: kind.type)
+@pytest.mark.parametrize(
+    "kind", list(dict.fromkeys([*messages.FROM_BROWSER, *messages.FROM_SERVER])), ids=lambda kind: kind.type
+)
 def test_every_message_stands_in_the_document(kind: type[messages.Message]) -> None:
     assert f"### {kind.type}\n" in PROTOCOL
 
