@@ -168,6 +168,7 @@ export class SignalSocket {
       return;
     }
     if (bye?.reconnect === "rejoin" || code === 4410 || code === 4401) this.forget();
+    if (bye?.code === "resume-refused") this.tries = 0; // the line is good, only the place was given away
     this.later();
   }
 
