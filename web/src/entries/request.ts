@@ -106,7 +106,8 @@ need("send", HTMLFormElement).addEventListener("submit", (event) => {
   void autosave.flush().then((isSaved) => {
     if (!isSaved) return;
     send.dataset.saved = "";
-    send.requestSubmit();
+    // In a task of its own: while this event is still under way, the browser ignores a second submit.
+    window.setTimeout(() => send.requestSubmit());
   });
 });
 
