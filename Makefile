@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BOOTSTRAP = $(PYTHON) tools/bootstrap.py
 
-.PHONY: help run test lint fmt lock bench soak fresh-check clean
+.PHONY: help run test lint fmt lock bench soak fresh-check screenshots clean
 
 help:  ## what there is
 	@$(BOOTSTRAP) || true
@@ -16,5 +16,5 @@ test:  ## every check; `make test ARGS="tests/dicom -q"` hands words to pytest
 bench:  ## measurements; `make bench NAME=frames` for one
 	@$(BOOTSTRAP) bench $(NAME)
 
-lint fmt lock soak fresh-check clean:
+lint fmt lock soak fresh-check screenshots clean:
 	@$(BOOTSTRAP) $@

@@ -143,6 +143,12 @@ def fresh_check(*only: str) -> int:
     return check(*only)
 
 
+def screenshots(*arguments: str) -> int:
+    """Take pictures of every page into docs/screens."""
+    prepare(for_tests=True)
+    return 0 if shown([PY, "-m", "tools.screenshots", *arguments], environment()) else 1
+
+
 def clean() -> int:
     """Remove what was installed and built here. Data in var/ stays."""
     for folder in (VENV, ROOT / ".mypy_cache", ROOT / ".ruff_cache", ROOT / ".pytest_cache"):
@@ -160,6 +166,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "bench": bench,
     "soak": soak,
     "fresh-check": fresh_check,
+    "screenshots": screenshots,
     "clean": clean,
 }
 

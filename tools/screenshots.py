@@ -1,22 +1,80 @@
-"""Pictures of every page, on the desktop and the phone, of a running demo: `make screenshots`.
+"""Pictures of every page, on the desktop and the phone: `make screenshots` starts a demo of its own for them.
 
-They land in docs/screens; the README shows some of them. Look at every picture before committing it.
+They land in docs/screens; the README shows some of them. Look at every picture before committing it. Names of
+screens (tools/screens.py) take those alone; `--url http://127.0.0.1:8080` takes them of a demo that runs.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
+import signal
+import socket
+import subprocess
 import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from playwright.async_api import Browser, async_playwright
 
 from tools.screens import DESKTOP, PHONE, SCREENS, Screen, open_screen
 
-OUT = Path(__file__).resolve().parent.parent / "docs" / "screens"
+ROOT = Path(__file__).resolve().parent.parent
+OUT = ROOT / "docs" / "screens"
 FLAGS = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
 AT_ONCE = 3
+START_S = 120.0
+IMAGES_S = 300.0
+
+
+@contextmanager
+def demo() -> Iterator[str]:
+    """A demo with an empty folder and its images, on free ports; its address."""
+    with tempfile.TemporaryDirectory() as folder, socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+        held.close()
+        chosen = {
+            "HOICHAN_LISTEN": f"127.0.0.1:{port}",
+            "HOICHAN_DIMSE_PORT": "0",
+            "HOICHAN_DATA_DIR": folder,
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-m", "server", "run", "--demo"], cwd=ROOT, env={**os.environ, **chosen}
+        )
+        try:
+            _wait_for(f"http://127.0.0.1:{port}/readyz")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait()
+
+
+def _wait_for(url: str) -> None:
+    until = time.monotonic() + START_S
+    while time.monotonic() < until:
+        with suppress(OSError), urllib.request.urlopen(url):  # noqa: S310  # our own address
+            return
+        time.sleep(0.2)
+    raise SystemExit(f"{url} did not answer within {START_S:.0f} s")
+
+
+async def images_are_there(browser: Browser, url: str) -> None:
+    """Demo images come in the background after the first answer; the last case's come last."""
+    page = await browser.new_page()
+    screen = next(screen for screen in SCREENS if screen.name == "case")
+    until = time.monotonic() + IMAGES_S
+    while time.monotonic() < until:
+        await open_screen(page, url, screen)
+        if await page.locator(".study img").count():
+            break
+        await asyncio.sleep(2)
+    await page.close()
 
 
 async def picture(browser: Browser, url: str, screen: Screen, size: tuple[int, int], ending: str) -> None:
@@ -38,6 +96,8 @@ async def take(url: str, names: list[str]) -> None:
         flags = [*FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
         browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
 
+        await images_are_there(browser, url)
+
         async def one(screen: Screen, size: tuple[int, int], ending: str) -> None:
             async with gate:
                 await picture(browser, url, screen, size, ending)
@@ -49,5 +109,17 @@ async def take(url: str, names: list[str]) -> None:
         await browser.close()
 
 
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("--url")
+    words.add_argument("names", nargs="*")
+    chosen = words.parse_args()
+    if chosen.url:
+        asyncio.run(take(chosen.url, chosen.names))
+        return
+    with demo() as url:
+        asyncio.run(take(url, chosen.names))
+
+
 if __name__ == "__main__":
-    asyncio.run(take(sys.argv[1], sys.argv[2:]))
+    main()
