@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import ClientSession
 
-from bench.data import FAMILIES, GIVEN, STUDIES, patient_id, study_uid, ten_thousand_studies
+from bench.data import GIVEN, STUDIES, patient_id, study_uid, ten_thousand_studies
 from bench.load import compare
 from bench.measured import Measured
 from bench.product import Archive, both
@@ -25,13 +25,14 @@ async def run() -> AsyncIterator[Measured]:
     numbers = chance.sample(range(STUDIES), SAMPLE)
     searches = {
         "qido": (
-            "ms, one patient of 10,000 studies",
+            "ms, one patient of 10,000",
             [f"/studies?PatientID={patient_id(n)}" for n in numbers],
         ),
         "qido-series": ("ms, series of one study", [f"/studies/{study_uid(n)}/series" for n in numbers]),
+        # Orthanc 1.10 finds nothing when there is a ^ in the name, so part of a name is asked for.
         "qido-name": (
-            "ms, names that begin so, 40 of 10,000",
-            [f"/studies?PatientName={family}^{given}*" for family in FAMILIES for given in GIVEN],
+            "ms, part of a name, about 8 of 10,000",
+            [f"/studies?PatientName=*{given}%20{start}*" for given in GIVEN for start in range(10, 42)],
         ),
     }
     async with both() as (ours, peer):
