@@ -255,6 +255,7 @@ def test_any_bytes_are_refused_or_harmless(update: bytes) -> None:
     assert apply([FIRST, update]).text("course") in ("Ho, sốt 5 ngày", "")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_any_state_of_a_browser_is_refused_or_answered(known: bytes) -> None:
     try:

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.consultation import icd10
@@ -75,6 +75,7 @@ def test_nothing_is_suggested_for_nothing(typed: str) -> None:
     assert codes(typed) == []
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200), st.integers(0, 5))
 def test_any_text_can_be_searched(text: str, limit: int) -> None:
     assert len(search(text, (("J18.9", text, 1),), limit)) <= limit

@@ -1,7 +1,7 @@
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.people.birth import AgeUnit, BadBirthDate, BirthDate, Precision
@@ -74,6 +74,7 @@ def test_who_was_born_on_the_31st_is_a_month_old_at_the_end_of_a_short_month() -
     assert (age.count, age.unit) == (1, AgeUnit.MONTHS)
 
 
+@settings(deadline=None)
 @given(st.dates(date(1900, 1, 1), TODAY), st.integers(0, 4000))
 def test_nobody_grows_younger(born: date, days: int) -> None:
     order = [AgeUnit.DAYS, AgeUnit.MONTHS, AgeUnit.YEARS]

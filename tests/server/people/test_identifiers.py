@@ -1,7 +1,7 @@
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.people.birth import BirthDate
@@ -67,6 +67,7 @@ def test_each_doubt_says_what_to_look_at() -> None:
     assert all("Hãy xem lại" in doubt.sentence for doubt in Doubt)
 
 
+@settings(deadline=None)
 @given(st.from_regex(r"[0-9]{12}", fullmatch=True), st.sampled_from([None, *Sex]), st.integers(1900, 2026))
 def test_every_twelve_digits_are_taken_whatever_else_the_form_says(
     digits: str, sex: Sex | None, year: int
@@ -134,6 +135,7 @@ def test_a_card_without_an_older_number_is_taken() -> None:
     assert CitizenCard.parse("044158000001||Trần Thị B|12031958|Nữ|Lệ Thủy|01012022", TODAY).old_number == ""
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(), st.lists(st.text(max_size=15), min_size=7, max_size=8).map("|".join)))
 def test_any_other_scanned_text_is_refused_and_breaks_nothing(text: str) -> None:
     with pytest.raises(BadCardText):

@@ -5,7 +5,7 @@ import json
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.consultation.form.form import (
@@ -100,6 +100,7 @@ def test_a_text_of_another_version_is_not_read_back() -> None:
         restore(other, {})
 
 
+@settings(deadline=None)
 @given(st.text(st.characters()))
 def test_any_text_can_be_signed_and_read_back(text: str) -> None:
     content = canonical(MinutesForm(course=text), Annex("LT-1"))
