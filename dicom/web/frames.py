@@ -34,6 +34,7 @@ _ENDS = {
 MEDIA_TYPES = {
     f"1.2.840.10008.1.2.{end}": media_type for media_type, ends in _ENDS.items() for end in ends.split()
 }
+_NUMBERS = re.compile(r"[0-9]{1,9}(,[0-9]{1,9})*")
 # All pixel data of these are given frame by frame: each says its encoding.
 BY_FRAME = (*MEDIA_TYPES, ExplicitVRBigEndian)
 
@@ -156,7 +157,7 @@ def _content_type(located: Located) -> str:
 
 def _numbers(text: str, frames: int) -> list[int]:
     """The frames that the path lists, counted from 1. Raises Malformed or NotHere."""
-    if not re.fullmatch(r"[0-9]{1,9}(,[0-9]{1,9})*", text):
+    if not _NUMBERS.fullmatch(text):
         raise Malformed("Danh sách khung hình phải là các số cách nhau bằng dấu phẩy, ví dụ 1,2,3.")
     numbers = [int(number) for number in text.split(",")]
     if len(numbers) > MAX_FRAMES:
