@@ -79,6 +79,7 @@ async def a_dicomweb(folder: Path, sandbox: Sandbox) -> AsyncIterator[DicomWeb]:
     site = Site(store, sandbox, FrameCache(folder / "frames", store, sandbox), engine)
     app = web.Application(middlewares=[_refusals])
     app.add_routes(routes("/dicom-web", site))
+    app.add_routes(routes("/consultations/{consultation}/dicom-web", site))
     async with TestServer(app) as server, ClientSession() as http:
         # dicomweb-client names a host without its port, so addresses cannot come from the request.
         site.public_url = str(server.make_url("")).rstrip("/")

@@ -337,6 +337,18 @@ async def test_a_case_shows_the_studies_it_grants_and_no_other(web: DicomWeb) ->
     assert await web.json("/studies") == []
 
 
+async def test_addresses_in_answers_stay_below_the_root_that_was_asked(web: DicomWeb) -> None:
+    await stored(web, a_file())
+    root = web.root.replace("/dicom-web", "/consultations/abc123/dicom-web")
+    async with web.http.get(f"{root}/instances") as answer:
+        (instance,) = await answer.json(content_type=None)
+    assert instance["00081190"]["Value"] == [root + INSTANCE]
+    async with web.http.get(f"{root}{INSTANCE}/metadata") as answer:
+        (metadata,) = await answer.json(content_type=None)
+    async with web.http.get(metadata["7FE00010"]["BulkDataURI"]) as answer:
+        assert answer.status == 200
+
+
 async def test_the_same_study_of_two_hospitals_is_two_studies(web: DicomWeb) -> None:
     await stored(web, a_file(a_dataset(PatientName="CỦA^Ta")))
     web.site.readable = Scope(THEIRS, None, may_store=True)
