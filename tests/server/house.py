@@ -210,7 +210,7 @@ class House:
         async with self.database.system() as session:
             place = await session.get_one(Membership, self.people[name].membership_id)
             token = await sign_in.make_token(session, place, "thử")
-        return Caller(self, self.people[name], {}, {"Authorization": f"Bearer {token}", "Origin": ""})
+        return Caller(self, self.people[name], {}, {"Authorization": f"Bearer {token}"})
 
     def forget(self) -> None:
         """Let go of what the service remembers for a second."""

@@ -22,6 +22,10 @@ class Someone:
     is_out: bool = False  # nobody, suspended, or no longer working there
     is_script: bool = False  # a token instead of a browser
 
+    @property
+    def person(self) -> str:
+        return self.name.split(":")[0]
+
 
 @dataclass(frozen=True)
 class Thing:
@@ -53,7 +57,7 @@ def desk(who: Someone, case: Thing) -> bool:
 
 def booked_specialist(who: Someone, case: Thing) -> bool:
     """A specialist sees a case only once booked for it."""
-    return "specialist" in who.roles and who.hospital in case.open_to and who.name in case.booked
+    return "specialist" in who.roles and who.hospital in case.open_to and who.person in case.booked
 
 
 def anyone_of_the_case(who: Someone, case: Thing) -> bool:
@@ -72,7 +76,7 @@ def sees_its_images(who: Someone, case: Thing) -> bool:
 
 
 def own(who: Someone, thing: Thing) -> bool:
-    return who.name.split(":")[0] == thing.owner
+    return who.person == thing.owner
 
 
 def own_hospital(who: Someone, thing: Thing) -> bool:
@@ -238,7 +242,7 @@ RULES: dict[str, Rule] = {
     f"POST {CASE}/dicom-web/studies/{{study}}": Rule(
         PARTY, anyone_of_the_case, takes_scripts=True, never=True
     ),
-    # DICOMweb, own and of a case: searches give what may be seen, retrieving needs the study
+    # DICOMweb, own and of a case: searches give what may be seen, all else needs the study
     "POST /dicom-web/studies": Rule(TABLE, takes_scripts=True),
     "POST /dicom-web/studies/{study}": Rule(TABLE, takes_scripts=True),
 }
@@ -248,7 +252,10 @@ for _tail in ("studies", "series", "instances"):
 for _tail in (
     "",
     "/metadata",
+    "/series",
+    "/instances",
     "/series/{series}",
+    "/series/{series}/instances",
     "/series/{series}/metadata",
     "/series/{series}/instances/{instance}",
     "/series/{series}/instances/{instance}/metadata",
@@ -257,6 +264,3 @@ for _tail in (
 ):
     RULES[f"GET /dicom-web/studies/{{study}}{_tail}"] = IMAGES
     RULES[f"GET {CASE}/dicom-web/studies/{{study}}{_tail}"] = CASE_IMAGES
-for _tail in ("/series", "/instances", "/series/{series}/instances"):  # searches within a study: empty
-    RULES[f"GET /dicom-web/studies/{{study}}{_tail}"] = Rule(TABLE, takes_scripts=True)
-    RULES[f"GET {CASE}/dicom-web/studies/{{study}}{_tail}"] = CASE_LISTS

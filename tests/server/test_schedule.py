@@ -151,6 +151,7 @@ async def test_a_consultation_has_several_sessions(house: House) -> None:
 async def test_an_emergency_goes_to_a_session_at_once(house: House) -> None:
     from server.consultation.journey import Urgency
 
+    case = specialist = ""
     for urgency, code in ((Urgency.ROUTINE, "wrong-stage"), (Urgency.EMERGENCY, "")):
         specialist = f"now{urgency}{next(house.numbers)}.P"
         await house.a_person(specialist, {"P": "specialist"})
@@ -159,7 +160,8 @@ async def test_an_emergency_goes_to_a_session_at_once(house: House) -> None:
         assert got.code == code
     stands = await house.case(case)
     assert stands.stage == "scheduled"
-    assert stands.taken_at and stands.answered_at
+    assert stands.taken_at
+    assert stands.answered_at
     assert (await (await house.by(specialist)).post(f"/consultations/{case}/join")).status == 200
     assert (await house.case(case)).stage == "in-session"
 
@@ -223,7 +225,8 @@ async def test_of_fifty_bookings_from_two_processes_one_stays(house: House) -> N
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )
-        assert process.stdin and process.stdout
+        assert process.stdin
+        assert process.stdout
         process.stdin.write(json.dumps(asked).encode() + b"\n")
         assert await process.stdout.readline() == b"ready\n"
         ready.release()
