@@ -31,7 +31,7 @@ from tests.dicom.viewer_site import Site, a_site
 WEB = Path(__file__).parents[2] / "web"
 DESKTOP: Any = {"viewport": {"width": 1366, "height": 768}}
 PHONE: Any = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-SLICES = 24
+SLICES = 16
 NewPage = Callable[..., Awaitable[Page]]
 
 # What a test may ask of the page: the image at its own size through the viewer's window, whole or as a hash.

@@ -107,7 +107,7 @@ class OpenViewer implements Viewer, Gestures {
       onStudy: (study) => this.act(() => void this.openStudy(study)),
       onSeries: (series) => this.act(() => this.model.chooseSeries(series) && this.shown()),
     });
-    this.toolbar = new Toolbar(commands);
+    this.toolbar = new Toolbar(commands, this.closing.signal);
     this.screen = new Screen(host, this.strip.root, this.toolbar.root, this.help);
     listen(this.screen.stage, this);
     this.listenToPage(commands);

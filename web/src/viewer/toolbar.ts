@@ -44,7 +44,8 @@ export class Toolbar {
   private readonly more = element("details", { className: "viewer-more" });
   private presetNames = "";
 
-  constructor(commands: Commands) {
+  /** `signal` ends listening to the page. */
+  constructor(commands: Commands, signal: AbortSignal) {
     this.presets.addEventListener("change", () => {
       commands.preset(Number(this.presets.value));
       this.presets.value = "";
@@ -78,9 +79,13 @@ export class Toolbar {
     keyImage.title = t("Lưu làm ảnh chính cho biên bản: phím K");
     const fit = button(t("Vừa khung"), () => commands.fit());
     this.root.append(this.presets, group(t("Kéo chuột để"), ...tools), this.remove, this.cine, fit, keyImage, this.more);
-    document.addEventListener("pointerdown", ({ target }) => {
-      if (this.more.open && !(target instanceof Node && this.more.contains(target))) this.more.open = false;
-    });
+    document.addEventListener(
+      "pointerdown",
+      ({ target }) => {
+        if (this.more.open && !(target instanceof Node && this.more.contains(target))) this.more.open = false;
+      },
+      { signal },
+    );
   }
 
   show(model: Model, tool: Tool, isPlaying: boolean, hasMarks: boolean): void {
