@@ -312,6 +312,7 @@ def csrf_token(request: web.Request, found: Principal) -> str:
 
 async def set_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Security headers on every answer; nothing of a patient is ever kept by a cache we did not mean."""
+    response.headers.pop("Server", None)  # which versions run here is nobody's business
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     # The room's image decoder is WebAssembly, in a worker that keeps to the policy of its own script.
