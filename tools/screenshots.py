@@ -83,7 +83,7 @@ async def picture(browser: Browser, url: str, screen: Screen, size: tuple[int, i
     )
     page = await context.new_page()
     await open_screen(page, url, screen)
-    await page.wait_for_timeout(500)  # clocks, pictures, the first image in the room
+    await page.wait_for_timeout(screen.settles_ms)
     await page.screenshot(path=OUT / f"{screen.name}{ending}.png", animations="disabled")
     await context.close()
 
