@@ -1,0 +1,60 @@
+"""Two doctors of the demo in their room, in two real browsers on the product's own processes."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.async_api import Browser, Page, ViewportSize, async_playwright
+
+from bench.page import sign_in
+from tests.conftest import CHROMIUM_FLAGS
+from tests.product import running
+from tests.services import Site, program
+
+HOST_LOGIN, DOCTOR_LOGIN = "chuyengia", "bacsi.huyen"
+VIEWPORT: ViewportSize = {"width": 1366, "height": 768}
+
+
+@dataclass(frozen=True)
+class TwoSites:
+    """Both are signed in; `room` is the address of a room that is open now."""
+
+    host: Page
+    doctor: Page
+    room: str
+
+
+def slowest_of_100(values: Sequence[float]) -> float:
+    """The 95th percentile, by nearest rank."""
+    return sorted(values)[max(0, -(-len(values) * 95 // 100) - 1)]
+
+
+@asynccontextmanager
+async def two_sites(script: str, *, with_images: bool = False) -> AsyncIterator[TwoSites]:
+    """`script` runs in every page before its own scripts: it takes the times."""
+    with tempfile.TemporaryDirectory(prefix="hoichan-") as folder, running(Path(folder)) as product:
+        if with_images:
+            product.command("demo")
+        site = Site(product.url, product.dimse_port, product.data)
+        async with async_playwright() as playwright:
+            flags = [*CHROMIUM_FLAGS, "--no-sandbox"]
+            chromium = await playwright.chromium.launch(executable_path=program("chromium"), args=flags)
+            host = await _page(chromium, site, script, HOST_LOGIN)
+            doctor = await _page(chromium, site, script, DOCTOR_LOGIN)
+            check = await host.locator("a[href$='/check']").first.get_attribute("href")
+            if check is None:
+                raise RuntimeError("no room of the demo is open now")
+            yield TwoSites(host, doctor, site.url + check.removesuffix("/check") + "/room")
+            await chromium.close()
+
+
+async def _page(chromium: Browser, site: Site, script: str, login: str) -> Page:
+    context = await chromium.new_context(viewport=VIEWPORT, locale="vi-VN")
+    await context.add_init_script(script)
+    page = await context.new_page()
+    await sign_in(page, site, login)
+    return page
