@@ -460,6 +460,7 @@ async def open_house(database_url: str, folder: Path, **settings: Any) -> AsyncI
     app = build_app(chosen)
     server = TestServer(app, host="127.0.0.1", port=port)
     jar = aiohttp.DummyCookieJar()
+    await server.start_server(access_log=None)  # as the web role does: its lines would hold paths
     async with server, aiohttp.ClientSession(cookie_jar=jar) as client:
         house = House(chosen, app[http.DATABASE], app, f"http://127.0.0.1:{port}", client)
         await house.found()

@@ -281,7 +281,7 @@ async def test_the_socket_takes_our_own_pages_alone(house: House) -> None:
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        ("/sign-in", 200),
+        ("/sign-in", 303),
         ("/sessions", 200),
         ("/consultations/nothing", 404),
         ("/nowhere", 404),
