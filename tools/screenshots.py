@@ -98,14 +98,14 @@ async def take(url: str, names: list[str]) -> None:
 
         await images_are_there(browser, url)
 
-        async def one(screen: Screen, size: tuple[int, int], ending: str) -> None:
-            async with gate:
-                await picture(browser, url, screen, size, ending)
+        async def one(screen: Screen) -> None:
+            async with gate:  # one size after the other: a person sits in a room once
+                await picture(browser, url, screen, DESKTOP, "")
+                await picture(browser, url, screen, PHONE, "-phone")
 
         async with asyncio.TaskGroup() as group:
             for screen in wanted:
-                group.create_task(one(screen, DESKTOP, ""))
-                group.create_task(one(screen, PHONE, "-phone"))
+                group.create_task(one(screen))
         await browser.close()
 
 
