@@ -92,6 +92,7 @@ export class Room {
   private readonly controls: Controls;
   private readonly sharing: Sharing;
   private minutes: Minutes | null = null;
+  private hasMinutes = false;
 
   constructor(
     private readonly data: RoomData,
@@ -168,6 +169,12 @@ export class Room {
       onKeyImage: (image) => this.minutes?.addKeyImage(image),
     });
     this.sharing.use(viewer);
+  }
+
+  /** Once we sit in the room: before that, the minutes are not ours to write. */
+  private openMinutes(): void {
+    if (this.hasMinutes) return;
+    this.hasMinutes = true;
     void this.parts.mountMinutes(part("panel-minutes")).then((minutes) => {
       this.minutes = minutes;
     });
@@ -201,6 +208,7 @@ export class Room {
         break;
       case "joined":
       case "resynced":
+        this.openMinutes();
         for (const said of message.d.chat) this.chat.add(said);
         if (message.d.minutes_seq !== null) this.minutes?.changed(message.d.minutes_seq);
         this.change({});
