@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import ClientSession
 
-from bench.data import GIVEN, STUDIES, patient_id, study_uid, ten_thousand_studies
+from bench.data import STUDIES, patient_id, study_uid, ten_thousand_studies
 from bench.load import compare
 from bench.measured import Measured
 from bench.product import Archive, both
@@ -29,10 +29,10 @@ async def run() -> AsyncIterator[Measured]:
             [f"/studies?PatientID={patient_id(n)}" for n in numbers],
         ),
         "qido-series": ("ms, series of one study", [f"/studies/{study_uid(n)}/series" for n in numbers]),
-        # Orthanc 1.10 finds nothing when there is a ^ in the name, so part of a name is asked for.
+        # One word of it: Orthanc 1.10 finds nothing when a ^ or a space is asked for.
         "qido-name": (
-            "ms, part of a name, about 8 of 10,000",
-            [f"/studies?PatientName=*{given}%20{start}*" for given in GIVEN for start in range(10, 42)],
+            "ms, part of a name, about 20 of 10,000",
+            [f"/studies?PatientName=*{digits}*" for digits in range(100, 1000)],
         ),
     }
     async with both() as (ours, peer):
