@@ -229,6 +229,7 @@ async def test_what_is_no_longer_kept_is_replaced_by_the_whole_state(house: Hous
     await huong.socket.close()
     for seq in range(300):
         await house.hub.announce("r1", messages.MinutesChanged(seq=seq))
+        await hoa.until(messages.MinutesChanged)
     await hoa.ask(messages.Chat(text="Xong"))
     again = await house.resume(huong, huong.seq)
     state = await again.until(messages.Resynced)

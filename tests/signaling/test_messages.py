@@ -134,7 +134,7 @@ def mutations(example: Any) -> st.SearchStrategy[Any]:
     return mutate()
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(
     st.sampled_from(side("browser")).flatmap(
         lambda name: mutations(json.loads(EXAMPLES[f"browser-{name}"].read_text()))
