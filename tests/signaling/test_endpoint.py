@@ -1,6 +1,7 @@
 """The socket as a browser meets it: real connections to a real server."""
 
 import asyncio
+import contextlib
 import json
 import random
 import socket
@@ -366,21 +367,21 @@ async def test_a_peer_that_does_not_read_is_dropped_and_the_room_does_not_wait()
         assert isinstance(await hoa.ask(messages.Chat(text="Ở đây vẫn nhanh")), messages.Ok)
 
 
-async def test_twenty_thousand_malformed_messages_break_nothing(house: House) -> None:
+async def test_twenty_thousand_malformed_messages_break_nothing(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
     """Trust test 15: nobody else is disturbed, the server never raises."""
     hoa = await house.enter(HOST)
     chance = random.Random(15)
     whole = json.dumps({"v": 1, "t": "mark", "d": {"uid": "mark-0001", "rev": 1, "points": [[1, 2]]}})
-    tried = closed = 0
-    while tried < 20_000:
+    for _ in range(200):
         bad = await house.connect()
         await bad.say(messages.Hello(versions=(1,), ticket=house.tickets.issue(a_seat("Khách", "viewer"))))
         frames = ["".join(chance.choice([c, "", "9", "{", '"']) for c in whole) for _ in range(100)]
-        for frame in frames:
-            tried += 1
-            if not bad.socket.closed:
+        with contextlib.suppress(ConnectionError):  # closed before all was sent
+            for frame in frames:
                 await bad.socket.send_str(frame)
-        if await bad.closed() in (4400, 4409):
-            closed += 1
-    assert closed == tried / 100
+        # 1006: the server had closed while more was on its way.
+        assert await bad.closed() in (4400, 4409, 1006)
     assert isinstance(await hoa.ask(messages.Chat(text="Vẫn yên")), messages.Ok)
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
