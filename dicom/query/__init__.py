@@ -40,9 +40,12 @@ class Query:
     limit: int = MAX_RESULTS
     offset: int = 0
 
-    def in_series(self, series_uid: str) -> Query:
-        """The same search, within one series."""
-        return replace(self, where=(*self.where, series.c.series_uid == series_uid))
+    def within(self, scope: Scope, study_uid: str, series_uid: str | None) -> Query:
+        """The same search, within the study or series that a path names."""
+        inside = [statements.is_in_study(scope, study_uid)]
+        if series_uid is not None:
+            inside.append(series.c.series_uid == series_uid)
+        return replace(self, where=(*inside, *self.where))
 
     def statement(self, scope: Scope) -> Select[Any]:
         """The SELECT, with one row more than the limit: it shows whether there is more."""

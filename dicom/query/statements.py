@@ -78,6 +78,11 @@ def study_of_uid(scope: Scope, study_uid: str) -> Select[Any]:
     return found.where(visible(scope), studies.c.study_uid == study_uid).order_by(studies.c.id).limit(1)
 
 
+def is_in_study(scope: Scope, study_uid: str) -> Condition:
+    """Of the study that `study_of_uid` finds."""
+    return studies.c.id == study_of_uid(scope, study_uid).with_only_columns(studies.c.id).scalar_subquery()
+
+
 def instances_of(study_id: int, series_uid: str | None) -> Select[Any]:
     """Where the instances of a study are, or those of one of its series, in the order they are shown in."""
     found = (
@@ -89,10 +94,11 @@ def instances_of(study_id: int, series_uid: str | None) -> Select[Any]:
     return found if series_uid is None else found.where(series.c.series_uid == series_uid)
 
 
-def first_instances(level: Level, ids: Sequence[int]) -> Select[Any]:
-    """One instance of each of these studies, series or instances, as (id, id of the instance)."""
+def first_headers(level: Level, ids: Sequence[int]) -> Select[Any]:
+    """The stored header of one instance of each of these studies, series or instances, as (id, header)."""
     parent = (instances.c.study_id, instances.c.series_id, instances.c.id)[level]
-    return select(parent, func.min(instances.c.id)).where(parent.in_(ids)).group_by(parent)
+    first = select(func.min(instances.c.id)).where(parent.in_(ids)).group_by(parent)
+    return select(parent, instances.c.header).where(instances.c.id.in_(first))
 
 
 def headers_of(ids: Sequence[int]) -> Select[Any]:

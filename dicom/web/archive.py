@@ -94,7 +94,7 @@ class Archive:
     async def study(self, request: web.Request) -> StudyRow:
         """The study that the path names, noted as viewed. Raises NotHere, or the server's refusals."""
         scope = await self.ports.scope(request)
-        study = await self._study(scope, request.match_info["study"])
+        study = await self.find(scope, request.match_info["study"])
         await self.ports.viewed(request, study.id)
         return study
 
@@ -141,7 +141,8 @@ class Archive:
         table = tuple(tuple((offset, length) for offset, length in frame) for frame in found)
         return self._frames.put(located.blob, table, 1 + sum(map(len, table)))
 
-    async def _study(self, scope: Scope, study_uid: str) -> StudyRow:
+    async def find(self, scope: Scope, study_uid: str) -> StudyRow:
+        """The study of this UID within the scope. Raises NotHere."""
         key = (scope.owner_id, scope.study_ids, study_uid)
         known = self._studies.get(key)
         if known is not None and time.monotonic() - known[0] < TRUST_S:

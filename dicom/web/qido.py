@@ -12,7 +12,7 @@ from dicom import jsonmodel
 from dicom.jsonmodel import REQUIRED_TAGS, Element
 from dicom.ports import Scope
 from dicom.query import Level, Query, parse
-from dicom.query.statements import first_instances
+from dicom.query.statements import first_headers
 from dicom.web.accept import JSON, Offer, choose
 from dicom.web.archive import Archive
 from dicom.web.cache import Cache
@@ -40,19 +40,24 @@ class Qido:
 
         async def handler(request: web.Request) -> web.StreamResponse:
             choose(request, OFFERS)
-            if "study" not in request.match_info:
-                scope = await self._archive.ports.scope(request)
-                return await self._answer(request, parse(level, request.query.items()), scope)
-            study = await self._archive.study(request)
+            scope = await self._archive.ports.scope(request)
             query = parse(level, request.query.items())
-            if "series" in request.match_info:
-                query = query.in_series(request.match_info["series"])
-            return await self._answer(request, query, Scope(0, frozenset({study.id}), may_store=False))
+            study_uid = request.match_info.get("study")
+            if study_uid is None:
+                return await self._answer(request, query, await self._found(query, scope))
+            query = query.within(scope, study_uid, request.match_info.get("series"))
+            rows = await self._found(query, scope)
+            if not rows:
+                # Nothing in a study of ours is an empty list; a study of others is not there.
+                await self._archive.find(scope, study_uid)
+            return await self._answer(request, query, rows)
 
         return handler
 
-    async def _answer(self, request: web.Request, query: Query, scope: Scope) -> web.Response:
-        rows = [row._mapping for row in await self._archive.rows(query.statement(scope))]
+    async def _found(self, query: Query, scope: Scope) -> list[Row]:
+        return [row._mapping for row in await self._archive.rows(query.statement(scope))]
+
+    async def _answer(self, request: web.Request, query: Query, rows: list[Row]) -> web.Response:
         headers = {"Cache-Control": CHECKED, "Vary": VARY}
         if len(rows) > query.limit:
             headers["Warning"] = MORE
@@ -84,9 +89,8 @@ class Qido:
         if not rows or needed == frozenset():
             return [{}] * len(rows)
         ids = [row[_ID[level]] for row in rows]
-        first = dict(await self._archive.rows(first_instances(level, ids)))
-        headers = await self._archive.headers(list(first.values()))
-        return [_chosen(headers.get(first.get(id_, 0)), level, needed) for id_ in ids]
+        headers = dict(await self._archive.rows(first_headers(level, ids)))
+        return [_chosen(headers.get(id_), level, needed) for id_ in ids]
 
 
 def _needed(query: Query, present: Container[str]) -> Wanted:
