@@ -168,12 +168,15 @@ class Uploads:
         """The upload of this address. A line of it that still hangs ends: the browser has a new one."""
         scope, person = await self._who(request)
         upload_id = request.match_info["upload"]
-        if takes_over and (receiving := self._receiving.get(upload_id)):
-            receiving.cancel()
-            await asyncio.wait([receiving])
         upload = await asyncio.to_thread(self._spool.find, upload_id)
         if upload is None or (upload.owner_id, upload.person) != (scope.owner_id, person):
             raise NotHere("Không có lần gửi này. Hãy chọn lại tệp để gửi.")
+        if takes_over and (receiving := self._receiving.get(upload_id)):
+            receiving.cancel()
+            await asyncio.wait([receiving])
+            upload = await asyncio.to_thread(self._spool.find, upload_id)
+            if upload is None:
+                raise NotHere("Không có lần gửi này. Hãy chọn lại tệp để gửi.")
         return upload
 
     async def _take_whole(self, request: web.Request, upload: Upload) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import selectinload
 
 from server.consultation import draft as drafts
 from server.consultation.form import form as forms
-from server.consultation.journey import Side, Stage, Step, steps_for
+from server.consultation.journey import Stage, Step, steps_for
 from server.consultation.model import (
     Addendum,
     Consultation,
@@ -106,9 +106,16 @@ async def write(session: AsyncSession, case: Consultation, update: bytes, by: Pr
     seq = last + 1
     session.add(DraftUpdate(consultation_id=case.id, seq=seq, update=update, by_id=by.person_id))
     await session.flush()
+    await ring_rooms(session, case, seq)
+    return seq
+
+
+async def ring_rooms(session: AsyncSession, case: Consultation, seq: int | None = None) -> None:
+    """Tell the open rooms that draft or key images changed, with the draft's last number."""
+    if seq is None:
+        seq, _ = await draft_since(session, case, 0)
     for room in await rooms_of(session, case):
         ring(session, f"minutes:{room}", seq=seq)
-    return seq
 
 
 async def _fold(session: AsyncSession, case: Consultation, last: int, updates: Sequence[bytes]) -> None:
@@ -345,11 +352,12 @@ def lacking(form: forms.MinutesForm, annex: forms.Annex) -> list[str]:
 
 
 async def role_of(session: AsyncSession, case: Consultation, by: Principal) -> forms.Role | None:
-    """Which signature is this person's: secretary at the asking side, chair at the supporting one."""
-    if case.side_of(by) is Side.ASKING:
-        return "secretary" if "doctor" in by.roles else None
-    booked = [row.specialist_id for row in await _held(session, case)]
-    return "chair" if by.person_id in booked else None
+    """Which signature is this person's: the form names them, so nobody signs in their place."""
+    if by.person_id == case.requested_by_id and by.hospital_id == case.hospital_id:
+        return "secretary"
+    held = await _held(session, case)
+    is_chair = bool(held) and (by.person_id, by.hospital_id) == (held[-1].specialist_id, held[-1].hospital_id)
+    return "chair" if is_chair else None
 
 
 async def sign(

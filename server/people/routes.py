@@ -190,11 +190,11 @@ async def _enter(asked: web.Request, command: SignInForm) -> sign_in.Entered:
     async with asked.app[DATABASE].system(writes=False) as session:
         person = await sign_in.find_person(session, login)
         familiar = await sign_in.is_familiar(session, login, browser)
-    await guesses.must_have_left(login, address_of(asked), familiar)
+    await guesses.take(login, address_of(asked), familiar)
     is_right = await asked.app[PASSWORDS].is_right(command.password, person.password_hash if person else None)
     if person is None or not is_right or person.suspended_at:
-        await guesses.note(login, address_of(asked), familiar)
         raise sign_in.WrongPassword
+    await guesses.forgive(login, familiar)
     async with asked.app[DATABASE].system() as session:
         return await sign_in.enter(
             session, person, asked.app[SETTINGS], browser_name=browser_of(asked), browser=browser

@@ -27,7 +27,7 @@ PASSWORD_LENGTH = 10
 # A stranger has few tries at one account; a browser in which the owner once signed in has its own count.
 STRANGER: RateLimitItem = RateLimitItemPerHour(20)
 FAMILIAR: RateLimitItem = RateLimitItemPerMinute(10)
-ADDRESS: RateLimitItem = RateLimitItemPerMinute(60)
+ADDRESS: RateLimitItem = RateLimitItemPerMinute(300)  # a hospital may come from one address
 
 
 class WrongPassword(Refusal):
@@ -103,17 +103,23 @@ class Guesses:
         storage = RedisStorage(f"async+{redis_url}") if redis_url else MemoryStorage()
         self._window = MovingWindowRateLimiter(storage)
 
-    async def must_have_left(self, login: str, address: str, familiar: bool) -> None:
-        item = FAMILIAR if familiar else STRANGER
-        who = f"{login}:familiar" if familiar else login
-        for limit, name in ((item, who), (ADDRESS, address)):
-            if not await self._window.test(limit, keys.hashed(name)):
-                raise TooMany(seconds=60 if limit is not STRANGER else 3600)
+    async def take(self, login: str, address: str, familiar: bool) -> None:
+        """Count one try before the password is looked at, so that many at once are counted too."""
+        for limit, name in ((_limit(familiar), _who(login, familiar)), (ADDRESS, address)):
+            if not await self._window.hit(limit, keys.hashed(name)):
+                raise TooMany(seconds=3600 if limit is STRANGER else 60)
 
-    async def note(self, login: str, address: str, familiar: bool) -> None:
-        who = f"{login}:familiar" if familiar else login
-        await self._window.hit(FAMILIAR if familiar else STRANGER, keys.hashed(who))
-        await self._window.hit(ADDRESS, keys.hashed(address))
+    async def forgive(self, login: str, familiar: bool) -> None:
+        """The password was right: the tries before it were the owner's."""
+        await self._window.clear(_limit(familiar), keys.hashed(_who(login, familiar)))
+
+
+def _limit(familiar: bool) -> RateLimitItem:
+    return FAMILIAR if familiar else STRANGER
+
+
+def _who(login: str, familiar: bool) -> str:
+    return f"{login}:familiar" if familiar else login
 
 
 @dataclass(frozen=True)

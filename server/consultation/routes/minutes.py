@@ -127,6 +127,7 @@ async def post_key_image(asked: web.Request) -> web.Response:
     )
     session.add(image)
     await session.flush()
+    await minutes.ring_rooms(session, case)
     return to_json(key_image_json(case, image), status=201)
 
 
@@ -150,6 +151,7 @@ async def _set_removed(asked: web.Request, *, removed: bool) -> KeyImage:
         raise minutes.DraftLocked
     image = await minutes.key_image(asked[SESSION], case, int(number))
     image.removed_at = now() if removed else None
+    await minutes.ring_rooms(asked[SESSION], case)
     return image
 
 
@@ -160,10 +162,10 @@ async def password_is_right(asked: web.Request, password: str) -> None:
     """A signature needs the password anew: who walks up to an open screen cannot sign. Raises WrongPassword."""
     by = principal(asked)
     person = await asked[SESSION].get_one(Person, by.person_id)
-    await asked.app[GUESSES].must_have_left(by.login, address_of(asked), True)
+    await asked.app[GUESSES].take(by.login, address_of(asked), familiar=True)
     if not await asked.app[PASSWORDS].is_right(password, person.password_hash):
-        await asked.app[GUESSES].note(by.login, address_of(asked), True)
         raise sign_in.WrongSignature
+    await asked.app[GUESSES].forgive(by.login, familiar=True)
 
 
 class Sign(Command):

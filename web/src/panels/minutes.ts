@@ -62,7 +62,10 @@ export function mountMinutes(root: HTMLElement, { minutes_root: address }: { rea
   root.replaceChildren(element("p", { className: "panel-empty" }, t("Đang mở biên bản…")));
   void open();
   return {
-    changed: (seq) => draft.hint(seq),
+    changed(seq) {
+      draft.hint(seq);
+      refresh(images);
+    },
     addKeyImage: (image) => images.add(image),
     close() {
       window.clearInterval(poll);
