@@ -73,8 +73,15 @@ OWNERS = {
 
 # These run on a bare machine, before anything is installed.
 FIRST = {
-    f"tools.{name}" for name in "bootstrap commands debian fresh python_env terminal web_build".split()
-} | {"tools"}
+    "tools",
+    "tools.bootstrap",
+    "tools.commands",
+    "tools.debian",
+    "tools.fresh",
+    "tools.python_env",
+    "tools.terminal",
+    "tools.web_build",
+}
 
 SAYS_NOTHING = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
 
