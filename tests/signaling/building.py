@@ -106,7 +106,7 @@ class Client:
         await self.socket.send_str(encode(Envelope(message, id=id)))
         return id
 
-    async def next(self, timeout_s: float = 5) -> Envelope | None:
+    async def next(self, timeout_s: float = 15) -> Envelope | None:
         """The next message that is no ping; None once the socket is closed."""
         async with asyncio.timeout(timeout_s):
             while True:
@@ -121,7 +121,7 @@ class Client:
                 self.seen.append(envelope)
                 return envelope
 
-    async def until(self, kind: type[Kind], timeout_s: float = 5) -> Kind:
+    async def until(self, kind: type[Kind], timeout_s: float = 15) -> Kind:
         """The next message of this kind; others are passed over."""
         async with asyncio.timeout(timeout_s):
             while (envelope := await self.next(timeout_s)) is not None:

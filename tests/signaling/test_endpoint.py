@@ -257,7 +257,7 @@ async def test_a_silent_line_is_seen_within_seconds(house: House) -> None:
     hoa = await house.enter(HOST)
     begun = time.monotonic()
     await seen_here(hoa, "Hường", False)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 6
     assert not mute.socket.closed
 
 
