@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from aiohttp import web
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dicom import index
@@ -92,6 +92,9 @@ class Imaging:
 
     def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
         return self._database.read()
+
+    async def rows(self, statement: Select[Any]) -> Sequence[Any]:
+        return await self._database.rows(statement)
 
     async def viewed(self, request: web.Request, study_id: int) -> None:
         """One audit row a person, study and sitting: written before the first byte is sent."""

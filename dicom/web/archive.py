@@ -111,16 +111,11 @@ class Archive:
         study = await self.study(request)
         return await self._instance(study, request.match_info["series"], request.match_info["instance"])
 
-    async def rows(self, statement: Any) -> Sequence[Any]:
-        async with self.ports.read() as connection:
-            rows: Sequence[Any] = (await connection.execute(statement)).all()
-            return rows
-
     async def headers(self, ids: Sequence[int]) -> dict[int, bytes]:
         """The stored headers of these instances, by id."""
         headers: dict[int, bytes] = {}
         for at in range(0, len(ids), MAX_PARAMETERS):
-            rows = await self.rows(statements.headers_of(ids[at : at + MAX_PARAMETERS]))
+            rows = await self.ports.rows(statements.headers_of(ids[at : at + MAX_PARAMETERS]))
             headers.update((row.id, row.header) for row in rows)
         return headers
 
@@ -149,7 +144,7 @@ class Archive:
             return known[1]
         if not uid.is_acceptable(study_uid):
             raise NotHere
-        rows = await self.rows(statements.study_of_uid(scope, study_uid))
+        rows = await self.ports.rows(statements.study_of_uid(scope, study_uid))
         if not rows:
             self._studies.drop(key)
             raise NotHere
@@ -168,7 +163,7 @@ class Archive:
         known = self._series.get(key)
         if known is not None:
             return known
-        rows = await self.rows(statements.instances_of(study.id, series_uid))
+        rows = await self.ports.rows(statements.instances_of(study.id, series_uid))
         if not rows:
             raise NotHere
         located = {

@@ -55,7 +55,7 @@ class Qido:
         return handler
 
     async def _found(self, query: Query, scope: Scope) -> list[Row]:
-        return [row._mapping for row in await self._archive.rows(query.statement(scope))]
+        return [row._mapping for row in await self._archive.ports.rows(query.statement(scope))]
 
     async def _answer(self, request: web.Request, query: Query, rows: list[Row]) -> web.Response:
         headers = {"Cache-Control": CHECKED, "Vary": VARY}
@@ -89,7 +89,7 @@ class Qido:
         if not rows or needed == frozenset():
             return [{}] * len(rows)
         ids = [row[_ID[level]] for row in rows]
-        headers = dict(await self._archive.rows(first_headers(level, ids)))
+        headers = dict(await self._archive.ports.rows(first_headers(level, ids)))
         return [_chosen(headers.get(id_), level, needed) for id_ in ids]
 
 

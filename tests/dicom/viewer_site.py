@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
+from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from dicom import index
@@ -40,6 +42,11 @@ class Site:
 
     def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
         return self.engine.connect()
+
+    async def rows(self, statement: Select[Any]) -> Sequence[Any]:
+        async with self.engine.connect() as connection:
+            rows: Sequence[Any] = (await connection.execute(statement)).all()
+            return rows
 
     async def viewed(self, request: web.Request, study_id: int) -> None:
         self.seen.append(study_id)
