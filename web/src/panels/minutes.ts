@@ -43,9 +43,12 @@ const RETRY_MS = 5000;
 export function mountMinutes(root: HTMLElement, { minutes_root: address }: { readonly minutes_root: string }): MinutesPanel {
   const draft = new Draft(storeAt(address));
   const images = new KeyImages(address, true);
+  const follow = (): void => {
+    factsAt(address).then((facts) => images.follow(facts.images), () => undefined); // else at the next poll
+  };
   const poll = window.setInterval(() => {
     void draft.pull();
-    factsAt(address).then((facts) => images.follow(facts.images), () => undefined);
+    follow();
   }, POLL_MS);
   let retry: number | undefined;
 
@@ -64,7 +67,7 @@ export function mountMinutes(root: HTMLElement, { minutes_root: address }: { rea
   return {
     changed(seq) {
       draft.hint(seq);
-      refresh(images);
+      follow();
     },
     addKeyImage: (image) => images.add(image),
     close() {
