@@ -17,7 +17,13 @@ def derive(root: bytes, purpose: str) -> bytes:
 
 def opaque(length: int = 12) -> str:
     """A public name that says nothing: 12 characters are 59 bits."""
-    return "".join(secrets.choice(ALPHABET) for _ in range(length))
+    # One draw for all letters; 64 bits more than they hold leave no letter likelier than another.
+    drawn = secrets.randbits(5 * length + 64)
+    letters = []
+    for _ in range(length):
+        drawn, letter = divmod(drawn, len(ALPHABET))
+        letters.append(ALPHABET[letter])
+    return "".join(letters)
 
 
 def token() -> str:
@@ -37,3 +43,20 @@ def mac(key: bytes, *parts: str) -> str:
 def same(left: str, right: str) -> bool:
     # What a header holds beyond UTF-8 comes as surrogates: unequal, and no fault.
     return hmac.compare_digest(left.encode(errors="surrogateescape"), right.encode(errors="surrogateescape"))
+
+
+def masked(secret: str) -> str:
+    """The same secret in another dress each time: the length of a compressed page tells nothing of it."""
+    plain = bytes.fromhex(secret)
+    mask = secrets.token_bytes(len(plain))
+    return mask.hex() + bytes(a ^ b for a, b in zip(mask, plain, strict=True)).hex()
+
+
+def unmasked(dress: str) -> str:
+    """The secret under the dress; what is no dress of ours is no secret either ("")."""
+    try:
+        both = bytes.fromhex(dress)
+    except ValueError:
+        return ""
+    half = len(both) // 2
+    return bytes(a ^ b for a, b in zip(both[:half], both[half:], strict=False)).hex()

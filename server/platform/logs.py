@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 
+ENCODER = json.JSONEncoder(ensure_ascii=False, default=str)  # made once: there is a line a request
 KNOWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -19,7 +20,7 @@ class JsonLines(logging.Formatter):
         if record.exc_info and record.exc_info[0] is not None:
             line["fault"] = record.exc_info[0].__name__
             line["where"] = self._where(record)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return ENCODER.encode(line)
 
     def _where(self, record: logging.LogRecord) -> list[str]:
         """Files and lines only: the text of an exception may hold what a person typed."""
