@@ -15,9 +15,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Self
 
-import redis.asyncio
-from redis.exceptions import RedisError
-
 from server.platform.settings import Settings
 
 Deliver = Callable[[str], None]
@@ -283,7 +280,12 @@ class RedisBus(_LineBus):
 
     def __init__(self, url: str) -> None:
         super().__init__()
-        self._redis: Any = redis.asyncio.from_url(
+        # Imported where Redis is used: it takes longer than all else here.
+        from redis.asyncio import from_url
+        from redis.exceptions import RedisError
+
+        self._problems: tuple[type[Exception], ...] = (RedisError, OSError)  # a time-out is an OSError
+        self._redis: Any = from_url(
             url, decode_responses=True, socket_connect_timeout=RING_S, health_check_interval=5
         )
         self._pubsub: Any = None
@@ -292,7 +294,7 @@ class RedisBus(_LineBus):
         try:
             async with asyncio.timeout(RING_S):
                 await self._redis.publish(channel, message)
-        except (RedisError, OSError, TimeoutError) as problem:
+        except self._problems as problem:
             log.warning("the bus did not ring (%s)", type(problem).__name__)
             self.ring(channel, message)  # at least here
 
@@ -304,7 +306,7 @@ class RedisBus(_LineBus):
 
     async def _tell(self, word: str, channel: str) -> None:
         if self._pubsub is not None:
-            with contextlib.suppress(RedisError, OSError):
+            with contextlib.suppress(*self._problems):
                 await getattr(self._pubsub, word)(channel)
 
     async def _live(self, ready: asyncio.Event) -> None:
@@ -318,7 +320,7 @@ class RedisBus(_LineBus):
                     ready.set()
                     tries = 0
                     await self._listen(pubsub)
-            except (RedisError, OSError) as problem:
+            except self._problems as problem:
                 log.warning("the bus lost Redis (%s)", type(problem).__name__)
             self._pubsub = None
             await _pause(tries)

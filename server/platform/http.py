@@ -282,7 +282,7 @@ async def _check_forgery(request: web.Request, found: Principal | None) -> None:
     given = request.headers.get("X-CSRF-Token")
     if given is None and request.content_type == "application/x-www-form-urlencoded":
         given = str((await posted_by(request)).get("csrf", ""))
-    if not given or not keys.same(given, csrf_token(request, found)):
+    if not given or not keys.same(keys.unmasked(given), _csrf_secret(request, found)):
         raise ForeignOrigin
 
 
@@ -306,8 +306,11 @@ def origin_is_ours(request: web.Request) -> bool:
 
 
 def csrf_token(request: web.Request, found: Principal) -> str:
-    key = keys.derive(request.app[SETTINGS].key, "csrf")
-    return keys.mac(key, found.sign_in)
+    return keys.masked(_csrf_secret(request, found))
+
+
+def _csrf_secret(request: web.Request, found: Principal) -> str:
+    return keys.mac(keys.derive(request.app[SETTINGS].key, "csrf"), found.sign_in)
 
 
 async def set_headers(request: web.Request, response: web.StreamResponse) -> None:

@@ -77,7 +77,10 @@ def render(request: web.Request, page: Page, *, status: int = 200) -> web.Respon
     context = {field.name: getattr(page, field.name) for field in fields(page)}
     template = request.app[TEMPLATES].get_template(page.template)
     text = template.render(shell=shell(request), **context)
-    return web.Response(text=text, status=status, content_type="text/html")
+    answer = web.Response(text=text, status=status, content_type="text/html")
+    if "gzip" in request.headers.get("Accept-Encoding", ""):
+        answer.enable_compression(web.ContentCoding.gzip)  # forced: deflate would be the first choice
+    return answer
 
 
 def show_problem(request: web.Request, problem: Problem) -> web.Response:

@@ -80,7 +80,7 @@ async def dcmtk(
 ) -> tuple[int, str]:
     """Run a dcmtk client against the gateway: its exit code and all that it said."""
     process = await asyncio.create_subprocess_exec(
-        program,
+        f"/usr/bin/{program}",  # pynetdicom ships programs of the same names
         "-aec",
         called,
         *map(str, arguments[:-1] if program == "storescu" else arguments),

@@ -202,7 +202,7 @@ class House:
             )
             who = await sign_in.principal_of_cookie(session, entered.cookie, self.settings)
         assert who is not None
-        token = keys.mac(keys.derive(self.settings.key, "csrf"), who.sign_in)
+        token = keys.masked(keys.mac(keys.derive(self.settings.key, "csrf"), who.sign_in))
         return Caller(self, who, {"hoichan": entered.cookie}, {"X-CSRF-Token": token})
 
     async def a_script(self, name: str) -> Caller:
