@@ -24,6 +24,7 @@ __all__ = ["ATTRIBUTES", "Level", "Query", "parse", "visible"]
 MAX_RESULTS = 200
 MAX_OFFSET = 1_000_000
 MAX_VALUE_LENGTH = 256
+NARROW = ("AccessionNumber", "PatientID", "PatientName", "StudyInstanceUID")
 
 Key = TypeVar("Key")
 BY_NAME = {name: attribute for attribute in ATTRIBUTES for name in (attribute.tag, attribute.keyword)}
@@ -39,17 +40,19 @@ class Query:
     include_all: bool = False
     limit: int = MAX_RESULTS
     offset: int = 0
+    is_narrow: bool = False  # few studies match: finding them first and sorting then is quicker
 
     def within(self, scope: Scope, study_uid: str, series_uid: str | None) -> Query:
         """The same search, within the study or series that a path names."""
         inside = [statements.is_in_study(scope, study_uid)]
         if series_uid is not None:
             inside.append(series.c.series_uid == series_uid)
-        return replace(self, where=(*inside, *self.where))
+        return replace(self, where=(*inside, *self.where), is_narrow=True)
 
     def statement(self, scope: Scope) -> Select[Any]:
         """The SELECT, with one row more than the limit: it shows whether there is more."""
-        return statements.search(self.level, scope, self.where, self.limit + 1, self.offset)
+        found = statements.search(self.level, scope, self.where, is_narrow=self.is_narrow)
+        return found.limit(self.limit + 1).offset(self.offset)
 
 
 def parse(level: Level, parameters: Iterable[tuple[str, str]]) -> Query:
@@ -77,6 +80,7 @@ def parse(level: Level, parameters: Iterable[tuple[str, str]]) -> Query:
         include_all="all" in included,
         limit=min(number(controls.get("limit", str(MAX_RESULTS)), 0, MAX_NUMBER), MAX_RESULTS),
         offset=number(controls.get("offset", "0"), 0, MAX_OFFSET),
+        is_narrow=any(each.keyword in NARROW and value[:1] not in "*?" for each, value in matches.items()),
     )
 
 
