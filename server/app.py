@@ -1,5 +1,6 @@
 """The web role, composed: the only place where the service, signaling and the DICOM library are joined."""
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
@@ -17,7 +18,7 @@ import server.people.routes
 from dicom.web import routes as dicomweb_routes
 from dicom.web.upload import upload_routes
 from dicom.web.viewer import viewer_routes
-from server.consultation import join, words
+from server.consultation import icd10, join, words
 from server.consultation.model import Consultation
 from server.consultation.routes import TABLES
 from server.consultation.routes.documents import STORE
@@ -45,6 +46,7 @@ from signaling.messages import MESSAGE_TYPES, MinutesChanged
 log = logging.getLogger(__name__)
 
 STATIC = pages.WEB / "dist"
+WARM_AFTER_S = 5.0
 PRINCIPAL_KEPT_S = 1.0  # a revoked sign-in is out within this time
 
 OWN_ROWS = (
@@ -121,6 +123,9 @@ def build_app(settings: Settings) -> web.Application:
         kind, _, name = channel.partition(":")
         if kind == "minutes":
             await hub.announce(name, MinutesChanged(seq=data["seq"]))
+        elif kind == "gone":
+            for room in await rooms.open():
+                await hub.remove(room, int(name))
         else:
             await bus.publish(channel, json.dumps(data))
 
@@ -129,12 +134,20 @@ def build_app(settings: Settings) -> web.Application:
         database.doorbell = ring
         async with bus, imaging.sandbox:
             await hub.start()
+            warming = asyncio.create_task(_warm())
             yield
+            warming.cancel()
             await hub.stop()
         await database.close()
 
     app.cleanup_ctx.append(resources)
     return app
+
+
+async def _warm() -> None:
+    """Read what the first search needs, once the first pages are served."""
+    await asyncio.sleep(WARM_AFTER_S)
+    await asyncio.to_thread(icd10.load)
 
 
 async def _keep_assets(request: web.Request, response: web.StreamResponse) -> None:

@@ -188,6 +188,16 @@ class Rooms:
         if by is not None and case.stage is Stage.IN_SESSION:
             await end_session(session, case, by)
 
+    async def open(self) -> Sequence[str]:
+        """The rooms of sessions that have begun and not ended."""
+        async with self._database.system(writes=False) as session:
+            found = await session.scalars(
+                select(LiveSession.public_id).where(
+                    LiveSession.begun_at.is_not(None), LiveSession.ended_at.is_(None)
+                )
+            )
+            return list(found)
+
     async def since(self, room: str, seq: int, limit: int) -> Sequence[Entry]:
         async with self._database.system(writes=False) as session:
             rows = await session.scalars(

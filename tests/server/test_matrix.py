@@ -279,7 +279,9 @@ async def test_pages_of_foreign_and_missing_cases_are_the_same_to_the_letter(wor
     for public_id in (world.cases["signed"][1]["consultation"], MISSING):
         page = await caller.get(f"/consultations/{public_id}", headers={"Accept": "text/html"})
         assert page.status == 404
-        seen.add(re.sub(r"[a-z2-9]{8}(?=<)|/consultations/\w+|%2Fconsultations%2F\w+|[0-9a-f]{128}", "", page.text))
+        seen.add(
+            re.sub(r"[a-z2-9]{8}(?=<)|/consultations/\w+|%2Fconsultations%2F\w+|[0-9a-f]{128}", "", page.text)
+        )
     assert len(seen) == 1
 
 

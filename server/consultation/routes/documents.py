@@ -7,6 +7,7 @@ from aiohttp import web
 from sqlalchemy import select
 
 from dicom.store import BlobStore
+from server.consultation.journey import Stage, WrongStage
 from server.consultation.model import Consultation, Document
 from server.platform import keys
 from server.platform.db import now
@@ -115,6 +116,8 @@ async def get_document(asked: web.Request) -> web.StreamResponse:
 
 @routes.delete("/consultations/{consultation}/documents/{document}")
 async def delete_document(asked: web.Request) -> web.Response:
+    if asked[THING].stage in {Stage.SIGNED, Stage.OUTCOME_KNOWN}:
+        raise WrongStage  # what was signed rests on it
     document = await document_of(asked)
     document.removed_at = now()
     return web.Response(status=204)
