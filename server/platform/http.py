@@ -198,6 +198,9 @@ def _note(request: web.Request, status: int, seconds: float) -> None:
     from server.platform.metrics import observe
 
     observe(what(request), status, seconds)
+    row = request.app[POLICY].rows.get(what(request))
+    if status < 400 and row is not None and row.streams:
+        return  # frames come by the thousand: counted, not told one by one
     log.info(
         "request",
         extra={
