@@ -69,7 +69,7 @@ def run(
             asyncio.run(fill(settings, typer.echo, rows=True, images=False))
             (settings.data_dir / roles.DEMO_IS_THERE).touch()
         say_log_ins(settings.origin, typer.echo)
-    raise typer.Exit(roles.run_all(extra=("demo", "--no-rows") if demo else ()))
+    raise typer.Exit(roles.run_all(settings, extra=("demo", "--no-rows") if demo else ()))
 
 
 @app.command()

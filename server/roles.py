@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 RESTART_S = (0.5, 1, 2, 5, 10)  # the longer it keeps falling, the longer we wait
 STEADY_S = 30.0
+FIRST_S = 20.0
 
 
 DEMO_IS_THERE = ".demo"
@@ -126,19 +127,39 @@ RUNNERS: dict[ProcessRole, Callable[[Settings], Coroutine[None, None, None]]] = 
 }
 
 
-def run_all(*, extra: tuple[str, ...] = ()) -> int:
+def run_all(settings: Settings, *, extra: tuple[str, ...] = ()) -> int:
     """Supervise one process a role; `extra` is a command to run once beside them."""
-    return asyncio.run(_supervise(extra))
+    return asyncio.run(_supervise(settings, extra))
 
 
-async def _supervise(extra: tuple[str, ...]) -> int:
-    keepers = [asyncio.create_task(_keep(role)) for role in ProcessRole]
-    once = asyncio.create_task(_once(extra)) if extra else None
-    await _until_told()
-    for task in (*keepers, *([once] if once else [])):
+async def _supervise(settings: Settings, extra: tuple[str, ...]) -> int:
+    """The pages first, alone on the machine until they answer; then the rest."""
+    tasks = [asyncio.create_task(_keep(ProcessRole.WEB))]
+    told = asyncio.create_task(_until_told())
+    open_ = asyncio.create_task(_is_open(settings.host, settings.port))
+    await asyncio.wait([told, open_], return_when=asyncio.FIRST_COMPLETED)
+    open_.cancel()
+    if not told.done():
+        tasks += [asyncio.create_task(_keep(role)) for role in ProcessRole if role is not ProcessRole.WEB]
+        if extra:
+            tasks.append(asyncio.create_task(_once(extra)))
+        await told
+    for task in tasks:
         task.cancel()
-    await asyncio.gather(*keepers, *([once] if once else []), return_exceptions=True)
+    await asyncio.gather(*tasks, return_exceptions=True)
     return 0
+
+
+async def _is_open(host: str, port: int) -> None:
+    """Wait until something listens there, at most FIRST_S."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(FIRST_S):
+            while True:
+                with contextlib.suppress(OSError):
+                    _, writer = await asyncio.open_connection(host, port)
+                    writer.close()
+                    return
+                await asyncio.sleep(0.05)
 
 
 async def _once(command: tuple[str, ...]) -> None:
