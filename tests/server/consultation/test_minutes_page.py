@@ -34,6 +34,11 @@ async def look(page: Page) -> None:
     await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
+async def sleep(page: Page) -> None:
+    """The page asks the server for nothing more by itself, as one in the background: what it shows grows old."""
+    await page.evaluate("Object.defineProperty(document, 'visibilityState', { get: () => 'hidden' })")
+
+
 async def sign(page: Page, password: str = PASSWORD) -> None:
     await page.fill("#sign-password", password)
     await page.click("#sign-form button")
@@ -82,6 +87,7 @@ async def test_two_people_write_the_minutes_and_sign_them(house: House, new_page
     await expect(doctor.locator("#sign-form .field-error")).to_contain_text("Mật khẩu không đúng")
 
     # What the other one has just changed is told, not signed.
+    await sleep(doctor)
     await look(expert)
     await expect(field(expert, "next_treatment")).to_have_value("Aspirin 81 mg.")
     await field(expert, "next_treatment").press("End")
