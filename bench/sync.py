@@ -20,8 +20,7 @@ window.views = {};
 const at = () => performance.timeOrigin + performance.now();
 const note = (text) => {
   if (typeof text !== "string" || !/"t":"(share-view|view-shared)"/.test(text)) return;
-  const { t, d } = JSON.parse(text);
-  const { pointer } = t === "share-view" ? d : d.view;
+  const { pointer } = JSON.parse(text).d;
   if (pointer) window.views[pointer.map((n) => n.toFixed(3)).join()] ??= [at(), text.length];
 };
 const NativeSocket = window.WebSocket;

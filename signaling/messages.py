@@ -109,10 +109,10 @@ class Marked(Message):
     mark: Mark
 
 
-class ViewShared(Message):
+class ViewShared(View, Message):
+    """The presenter's view: the envelope's `from` and the roster say whose."""
+
     type = "view-shared"
-    person: Person
-    view: View
 
 
 class Snapshot(Message):
@@ -124,7 +124,7 @@ class Snapshot(Message):
     links: tuple[Link, ...]
     waiting: tuple[Knock, ...]
     presenter: Person | None
-    view: ViewShared | None
+    view: View | None
     marks: tuple[Marked, ...]
     chat: tuple[Chatted, ...]
     minutes_seq: Count | None

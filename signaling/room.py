@@ -172,9 +172,9 @@ class Room(RoomState):
     def _share(self, peer: str, seat: Seat, message: messages.ShareView) -> Iterator[Send]:
         if self.presenter is None or self.presenter.person != seat.person:
             raise Refused("not-presenting")
-        view = View(**message.model_dump())
-        self.view = messages.ViewShared(person=self.presenter, view=view)
-        yield from self.others(peer, self.view, sender=peer)
+        shown = message.model_dump()
+        self.view = View(**shown)
+        yield from self.others(peer, messages.ViewShared(**shown), sender=peer)
 
     # --- media connections ---------------------------------------------------------------------
 

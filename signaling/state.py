@@ -11,7 +11,7 @@ from typing import NamedTuple, assert_never
 
 from signaling import facts, messages
 from signaling.facts import AnyFact
-from signaling.fields import Knock, Link, MediaState, Member, Person
+from signaling.fields import Knock, Link, MediaState, Member, Person, View
 from signaling.messages import Message
 from signaling.ports import May, Seat
 from signaling.refusals import bye
@@ -59,7 +59,7 @@ class RoomState:
         self.arriving: dict[str, Place] = {}  # decided to enter, the journal is still writing
         self.admitted: set[int] = set()
         self.presenter: Person | None = None
-        self.view: messages.ViewShared | None = None
+        self.view: View | None = None
         self.marks: dict[str, messages.Marked] = {}
         self.chat: deque[messages.Chatted] = deque(maxlen=CHAT_KEPT)
         self.epochs: dict[tuple[frozenset[str], str], int] = {}

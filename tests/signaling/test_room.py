@@ -91,7 +91,7 @@ def test_a_late_comer_sees_the_last_view_the_marks_and_the_chat(keeper: Keeper) 
     joined = next(send.message for send in sends if send.message.type == "joined")
     assert isinstance(joined, messages.Joined)
     assert joined.view is not None
-    assert joined.view.view.frame == 4
+    assert joined.view.frame == 4
     assert [said.text for said in joined.chat] == ["Xem lát này."]
     assert [marked.mark.uid for marked in joined.marks] == ["mark-0001"]
 

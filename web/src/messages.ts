@@ -70,7 +70,6 @@ const markFields = {
 const mark = record(markFields);
 const chatted = record({ n: number, id: text, person, text, at_ms: number });
 const marked = record({ n: number, person, mark });
-const viewShared = record({ person, view });
 const snapshot = record({
   peer: text,
   rev: number,
@@ -78,7 +77,7 @@ const snapshot = record({
   links: list(link),
   waiting: list(knock),
   presenter: nullable(person),
-  view: nullable(viewShared),
+  view: nullable(view),
   marks: list(marked),
   chat: list(chatted),
   minutes_seq: nullable(number),
@@ -154,7 +153,7 @@ const fromServer = {
   restarted: record({ pc: text, epoch: number, peer: text, offers: flag }),
   "ice-servers": record({ ice_servers: list(iceServer), ice_ttl_s: number }),
   chatted,
-  "view-shared": viewShared,
+  "view-shared": view,
   marked,
   "presenter-changed": record({ n: number, presenter: nullable(person) }),
   "minutes-changed": record({ seq: number }),

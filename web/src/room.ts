@@ -36,7 +36,7 @@ export interface RoomData {
 
 /** The viewer, as far as the room speaks to it. */
 export interface Viewer {
-  applyView(state: ViewState, from: string): void;
+  applyView(state: ViewState): void;
   applyMark(mark: Mark, from: string): void;
   setPresenter(presenter: { isMe: boolean; name: string } | null): void;
   view(): ViewState | null;

@@ -13,7 +13,7 @@ export interface SharingPorts {
 }
 
 interface Viewer {
-  applyView(state: ViewState, from: string): void;
+  applyView(state: ViewState): void;
   applyMark(mark: Mark, from: string): void;
   setPresenter(presenter: { isMe: boolean; name: string } | null): void;
   view(): ViewState | null;
@@ -57,13 +57,13 @@ export class Sharing {
       case "resynced":
         this.lead(message.d.presenter, this.viewer);
         for (const { mark, person } of message.d.marks) this.viewer.applyMark(toMark(mark), fullName(person));
-        if (message.d.view && !this.leads) this.viewer.applyView(message.d.view.view, fullName(message.d.view.person));
+        if (message.d.view && !this.leads) this.viewer.applyView(message.d.view);
         break;
       case "presenter-changed":
         this.lead(message.d.presenter, this.viewer);
         break;
       case "view-shared":
-        if (!this.leads) this.viewer.applyView(message.d.view, fullName(message.d.person));
+        if (!this.leads) this.viewer.applyView(message.d);
         break;
       case "marked":
         this.viewer.applyMark(toMark(message.d.mark), fullName(message.d.person));

@@ -45,7 +45,7 @@ export interface ViewerOptions {
 
 export interface Viewer {
   /** Another one shows this. */
-  applyView(state: ViewState, from: string): void;
+  applyView(state: ViewState): void;
   applyMark(mark: Mark, from: string): void;
   setPresenter(presenter: Presenter | null): void;
   view(): ViewState | null;
