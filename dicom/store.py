@@ -16,6 +16,7 @@ import hmac
 import os
 import re
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NewType, Self
@@ -69,6 +70,22 @@ class BlobStore:
         path.unlink(missing_ok=True)
         if path.parent.exists():
             _flush_folder(path.parent)
+
+    def old(self, before_s: float) -> Iterator[BlobKey]:
+        """Every blob that was committed before this instant (epoch seconds), and not again since."""
+        for path in self.root.glob("[0-9]*/[0-9a-f][0-9a-f]/*"):
+            if path.stat().st_mtime < before_s:
+                yield BlobKey(path.relative_to(self.root).as_posix())
+
+    def delete_old(self, key: str, before_s: float) -> bool:
+        """Remove a blob unless the same bytes were committed since `before_s`; say whether it is gone."""
+        path = self.path(key)
+        with _Locked(path.parent, fcntl.LOCK_EX):
+            if not path.exists() or path.stat().st_mtime >= before_s:
+                return False
+            path.unlink()
+        _flush_folder(path.parent)
+        return True
 
     def _new_file(self) -> tuple[Path, int]:
         path = self._incoming / secrets.token_hex(16)
@@ -130,7 +147,9 @@ class BlobWriter:
         key = self._store.name(self._owner_id, self._hash.digest())
         final = self._store.path(key)
         _make_folder(final.parent)
-        self.path.replace(final)
+        with _Locked(final.parent, fcntl.LOCK_SH):  # or `delete_old` might take away what comes again
+            os.utime(self._descriptor)  # its age counts from here
+            self.path.replace(final)
         _flush_folder(final.parent)
         self._close()
         return key

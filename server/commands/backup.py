@@ -21,7 +21,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 import dicom.index
 import server.models
 from dicom.store import BlobStore
-from server.consultation.model import Document
 from server.platform import keys
 from server.platform.db import Base, Database, UTCDateTime, migrate
 from server.platform.errors import Refusal, later
@@ -62,7 +61,7 @@ async def backup(settings: Settings, folder: Path) -> dict[str, Any]:
         with gzip.open(folder / ROWS, "wt", encoding="utf-8") as out:
             async for table, row in _rows(connection):
                 counts[table.name] = counts.get(table.name, 0) + 1
-                if table is dicom.index.instances or table.name == Document.__tablename__:
+                if table in server.models.NAME_BLOBS:
                     blobs.add(row["blob"])
                 out.write(json.dumps([table.name, _plain(table, row)], ensure_ascii=False) + "\n")
     await database.close()
