@@ -24,7 +24,7 @@ from server.consultation.routes import TABLES
 from server.consultation.routes.documents import STORE
 from server.consultation.routes.join import HUB
 from server.consultation.routes.minutes import PICTURES
-from server.consultation.views import WHOLE
+from server.consultation.views.lines import WHOLE
 from server.imaging import Imaging, policy_rows
 from server.people import sign_in
 from server.people.model import Membership, SignIn

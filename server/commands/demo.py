@@ -16,7 +16,7 @@ from server.consultation import join, minutes, request, schedule, share, triage
 from server.consultation.form import form as forms
 from server.consultation.journey import Urgency
 from server.consultation.model import Consultation, DraftUpdate
-from server.consultation.views import WHOLE
+from server.consultation.views.lines import WHOLE
 from server.imaging import Imaging
 from server.people import sign_in
 from server.people.demo import (

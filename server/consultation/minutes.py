@@ -463,12 +463,16 @@ async def _signatures(
     return tuple(found)
 
 
-async def _addenda(session: AsyncSession, case: Consultation) -> tuple[forms.Addendum, ...]:
-    rows = await session.scalars(
+async def addenda_of(session: AsyncSession, case: Consultation) -> list[Addendum]:
+    found = await session.scalars(
         select(Addendum).where(Addendum.consultation_id == case.id).order_by(Addendum.number)
     )
+    return list(found)
+
+
+async def _addenda(session: AsyncSession, case: Consultation) -> tuple[forms.Addendum, ...]:
     found = []
-    for row in rows:
+    for row in await addenda_of(session, case):
         person = await session.get_one(Person, row.by_id)
         unit = await _unit(session, case, row.by_id)
         found.append(

@@ -43,10 +43,17 @@ async def note_outcome(
     await tell(session, set(specialists), case.id, f"outcome-{kind}")
 
 
+async def outcomes_of(session: AsyncSession, case: Consultation) -> list[Outcome]:
+    found = await session.scalars(
+        select(Outcome).where(Outcome.consultation_id == case.id).order_by(Outcome.id)
+    )
+    return list(found)
+
+
 async def due_at(session: AsyncSession, case: Consultation) -> dt.datetime | None:
     """When the asking side should next say how the patient is: 24 h, 72 h, 7 days after the signatures."""
     signed_at = await session.scalar(select(Minutes.signed_at).where(Minutes.consultation_id == case.id))
     if signed_at is None:
         return None
-    said = len(list(await session.scalars(select(Outcome.id).where(Outcome.consultation_id == case.id))))
+    said = len(await outcomes_of(session, case))
     return signed_at + DUE[said] if said < len(DUE) else None

@@ -1,6 +1,5 @@
 """share: which studies a case shows to whom; an inbox of studies not tied to a case; the wrong-patient guard."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,6 +117,14 @@ async def studies_known(session: AsyncSession, case: Consultation) -> list[str]:
     return list(rows)
 
 
+async def shared_studies(session: AsyncSession, case: Consultation) -> list[SharedStudy]:
+    """How each study of the case came to be tied to it."""
+    found = await session.scalars(
+        select(SharedStudy).where(SharedStudy.consultation_id == case.id, SharedStudy.removed_at.is_(None))
+    )
+    return list(found)
+
+
 async def visible_study_ids(session: AsyncSession, case: Consultation, by: Principal) -> frozenset[int]:
     """The asking side sees its own; others what a grant that holds now gives them."""
     shared = await shared_study_ids(session, case)
@@ -224,14 +231,3 @@ async def detach(session: AsyncSession, case: Consultation, study_id: int, by: P
     await end_grants(session, case, "detached", study_id=study_id)
     await audit(session, "unshare", f"consultation:{case.public_id} study:{study_id}", by=by)
     ring(session, CASE.format(case.id), studies=True)
-
-
-async def open_cases(session: AsyncSession, by: Principal) -> Sequence[Consultation]:
-    """Cases of the own hospital that may still get studies: the choices in the inbox."""
-    found = await session.scalars(
-        select(Consultation)
-        .where(Consultation.hospital_id == by.hospital_id, Consultation.stage.not_in(CLOSED))
-        .order_by(Consultation.changed_at.desc())
-        .limit(100)
-    )
-    return list(found)

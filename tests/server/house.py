@@ -27,7 +27,7 @@ from server.consultation import join, minutes, outcome, request, schedule, share
 from server.consultation.form import form as forms
 from server.consultation.journey import Urgency
 from server.consultation.model import Consultation, DraftUpdate, LiveSession
-from server.consultation.views import WHOLE
+from server.consultation.views.lines import WHOLE
 from server.people import sign_in
 from server.people.model import Hospital, Membership, Person
 from server.people.names import fold

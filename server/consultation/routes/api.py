@@ -5,9 +5,9 @@ import datetime as dt
 from aiohttp import web
 from pydantic import BaseModel
 
-from server.consultation import share, views
+from server.consultation import share
 from server.consultation.model import Consultation
-from server.consultation.views import CaseLine
+from server.consultation.views.lines import CaseLine, case_line, some_cases
 from server.platform.http import SESSION, SETTINGS, THING, principal
 from server.platform.openapi import described, description, operations
 
@@ -87,8 +87,8 @@ async def get_me(asked: web.Request) -> web.Response:
 @routes.get("/api/v1/consultations")
 @described("/api/v1/consultations", Cases, "Các ca mà người gọi được xem, mới thay đổi trước")
 async def get_cases(asked: web.Request) -> web.Response:
-    found = await views.lines(asked[SESSION], await views.some_cases(asked[SESSION]))
-    return answer(Cases(consultations=[Case.model_validate(short(line)) for line in found]))
+    found = await some_cases(asked[SESSION])
+    return answer(Cases(consultations=[Case.model_validate(short(case_line(case))) for case in found]))
 
 
 @routes.get("/api/v1/consultations/{consultation}")
@@ -96,10 +96,9 @@ async def get_cases(asked: web.Request) -> web.Response:
 async def get_case(asked: web.Request) -> web.Response:
     case: Consultation = asked[THING]
     studies = await share.studies_of(asked[SESSION], case, principal(asked))
-    line = views.case_line(case, views.next_session(case))
     return answer(
         WholeCase.model_validate(
-            short(line)
+            short(case_line(case))
             | {
                 "diagnosis": case.diagnosis,
                 "icd10": case.icd10,

@@ -1,11 +1,14 @@
 """home, the list of cases, the case page"""
 
 from aiohttp import web
+from sqlalchemy import ColumnElement
 
-from server.consultation import views
 from server.consultation.journey import CLOSED
 from server.consultation.model import Consultation
 from server.consultation.routes.answer import done
+from server.consultation.views.case import case_page
+from server.consultation.views.home import CasesPage, home_page
+from server.consultation.views.lines import case_line, some_cases
 from server.people.names import fold
 from server.platform.db import now
 from server.platform.events import Notice
@@ -21,7 +24,7 @@ async def get_home(asked: web.Request) -> web.Response:
     by = principal(asked)
     if not by.has(Role.DOCTOR, Role.SPECIALIST, Role.COORDINATOR):
         return see("/oversight" if by.has(Role.OVERSIGHT) else "/people")
-    return render(asked, await views.home_page(asked[SESSION], by))
+    return render(asked, await home_page(asked[SESSION], by))
 
 
 @routes.post("/notices/{notice}/seen")
@@ -35,18 +38,17 @@ async def post_notice_seen(asked: web.Request) -> web.Response:
 async def get_consultations(asked: web.Request) -> web.Response:
     search, which = asked.query.get("q", "")[:100], asked.query.get("filter", "open")
     by = principal(asked)
-    conditions: list[object] = []
+    conditions: list[ColumnElement[bool]] = []
     if which == "open":
         conditions.append(Consultation.stage.not_in(CLOSED))
     elif which == "closed":
         conditions.append(Consultation.stage.in_(CLOSED))
     if words := fold(search).split():
         conditions += [Consultation.patient_name_key.contains(word, autoescape=True) for word in words]
-    found = await views.some_cases(asked[SESSION], *conditions)
-    page = views.CasesPage(await views.lines(asked[SESSION], found), search, which, by.has(Role.DOCTOR))
-    return render(asked, page)
+    found = [case_line(case) for case in await some_cases(asked[SESSION], *conditions)]
+    return render(asked, CasesPage(found, search, which, by.has(Role.DOCTOR)))
 
 
 @routes.get("/consultations/{consultation}")
 async def get_consultation(asked: web.Request) -> web.Response:
-    return render(asked, await views.case_page(asked[SESSION], asked[THING], principal(asked)))
+    return render(asked, await case_page(asked[SESSION], asked[THING], principal(asked)))

@@ -4,10 +4,11 @@ from typing import Final
 
 from aiohttp import web
 
-from server.consultation import join, views
+from server.consultation import join
 from server.consultation.model import Consultation, LiveSession
 from server.consultation.routes.answer import done, page_of
-from server.consultation.views import case_line
+from server.consultation.views.lines import case_line
+from server.consultation.views.room import CheckPage, RoomPage
 from server.consultation.words import SEXES
 from server.platform.http import SESSION, THING, csrf_token, principal, to_json
 from server.platform.pages import full_name, gettext, render
@@ -39,18 +40,14 @@ async def post_end_session(asked: web.Request) -> web.Response:
 async def get_check(asked: web.Request) -> web.Response:
     case, by = asked[THING], principal(asked)
     booked = await join.open_room(asked[SESSION], case)
-    return render(
-        asked, views.CheckPage(room=room_data(asked, case, booked, by), line=case_line(case, booked))
-    )
+    return render(asked, CheckPage(room_data(asked, case, booked, by), case_line(case, booked)))
 
 
 @routes.get("/consultations/{consultation}/room")
 async def get_room(asked: web.Request) -> web.Response:
     case, by = asked[THING], principal(asked)
     booked = await join.open_room(asked[SESSION], case)
-    return render(
-        asked, views.RoomPage(room=room_data(asked, case, booked, by), line=case_line(case, booked))
-    )
+    return render(asked, RoomPage(room_data(asked, case, booked, by), case_line(case, booked)))
 
 
 def room_data(

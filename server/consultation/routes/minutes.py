@@ -9,10 +9,11 @@ from typing import Annotated, Any, Final, Literal
 from aiohttp import web
 from pydantic import Field, StringConstraints
 
-from server.consultation import minutes, share, views
+from server.consultation import minutes, share
 from server.consultation.form.pdf import render as render_pdf
 from server.consultation.model import Consultation, KeyImage
 from server.consultation.routes.answer import Command, Short, Text, done, page_of
+from server.consultation.views.minutes import form_as_json, minutes_page
 from server.people import sign_in
 from server.people.model import Person
 from server.people.routes import GUESSES, PASSWORDS, address_of
@@ -32,14 +33,14 @@ routes = web.RouteTableDef()
 @routes.get("/consultations/{consultation}/minutes")
 async def get_minutes(asked: web.Request) -> web.Response:
     case, by = asked[THING], principal(asked)
-    return render(asked, await views.minutes_page(asked[SESSION], case, by))
+    return render(asked, await minutes_page(asked[SESSION], case, by))
 
 
 @routes.get("/consultations/{consultation}/minutes/form")
 async def get_form(asked: web.Request) -> web.Response:
     """What would be signed now: the printed fields, what is lacking, the digest to sign."""
-    page = await views.minutes_page(asked[SESSION], asked[THING], principal(asked))
-    return to_json(views.form_as_json(page))
+    page = await minutes_page(asked[SESSION], asked[THING], principal(asked))
+    return to_json(form_as_json(page))
 
 
 @routes.get("/consultations/{consultation}/minutes/draft")

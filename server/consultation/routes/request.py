@@ -4,9 +4,10 @@ import asyncio
 
 from aiohttp import web
 
-from server.consultation import icd10, request, share, views
+from server.consultation import icd10, request, share
 from server.consultation.model import Consultation
 from server.consultation.routes.answer import Command, Text, done, page_of
+from server.consultation.views.request import request_page
 from server.platform.db import HERE
 from server.platform.http import SESSION, THING, parse, principal, to_json
 from server.platform.pages import gettext, render
@@ -22,7 +23,7 @@ async def post_consultations(asked: web.Request) -> web.Response:
 
 @routes.get("/consultations/{consultation}/request")
 async def get_request(asked: web.Request) -> web.Response:
-    return render(asked, await views.request_page(asked[SESSION], asked[THING], principal(asked)))
+    return render(asked, await request_page(asked[SESSION], asked[THING], principal(asked)))
 
 
 @routes.patch("/consultations/{consultation}/request")

@@ -6,12 +6,14 @@ from typing import Literal
 
 from aiohttp import web
 
-from server.consultation import request, schedule, views
+from server.consultation import request, schedule
 from server.consultation.calendar import MEDIA_TYPE, Booking, Guest, Method, invitation
 from server.consultation.join import NoSession
 from server.consultation.journey import Side
 from server.consultation.model import Consultation
 from server.consultation.routes.answer import Command, Reason, Short, done, page_of
+from server.consultation.views.agenda import agenda_page, schedule_page
+from server.consultation.views.lines import next_session
 from server.platform.db import HERE, now
 from server.platform.errors import Invalid, later
 from server.platform.http import SESSION, SETTINGS, THING, parse, principal
@@ -41,7 +43,7 @@ class Schedule(Command):
 
 @routes.get("/consultations/{consultation}/schedule")
 async def get_schedule(asked: web.Request) -> web.Response:
-    return render(asked, await views.schedule_page(asked[SESSION], asked[THING], principal(asked)))
+    return render(asked, await schedule_page(asked[SESSION], asked[THING], principal(asked)))
 
 
 @routes.post("/consultations/{consultation}/schedule")
@@ -96,7 +98,7 @@ async def post_reopen(asked: web.Request) -> web.Response:
 
 @routes.get("/agenda")
 async def get_agenda(asked: web.Request) -> web.Response:
-    return render(asked, await views.agenda_page(asked[SESSION], principal(asked), _day(asked)))
+    return render(asked, await agenda_page(asked[SESSION], principal(asked), _day(asked)))
 
 
 def _day(asked: web.Request) -> dt.date:
@@ -113,7 +115,7 @@ def _day(asked: web.Request) -> dt.date:
 async def get_calendar(asked: web.Request) -> web.Response:
     """The session to come as a calendar file; a cancelled one takes itself back."""
     case: Consultation = asked[THING]
-    booked = views.next_session(case) or (case.sessions[-1] if case.sessions else None)
+    booked = next_session(case) or (case.sessions[-1] if case.sessions else None)
     if booked is None:
         raise NoSession
     settings = asked.app[SETTINGS]

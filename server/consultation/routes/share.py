@@ -2,9 +2,9 @@
 
 from aiohttp import web
 
-from server.consultation import share, views
-from server.consultation.model import Consultation
+from server.consultation import share
 from server.consultation.routes.answer import Command, done, page_of
+from server.consultation.views.inbox import inbox_page
 from server.platform.http import SESSION, SETTINGS, THING, parse, principal
 from server.platform.pages import render
 
@@ -13,17 +13,8 @@ routes = web.RouteTableDef()
 
 @routes.get("/inbox")
 async def get_inbox(asked: web.Request) -> web.Response:
-    by = principal(asked)
-    ids = [case.id for case in await share.open_cases(asked[SESSION], by)]
-    cases = await views.some_cases(asked[SESSION], Consultation.id.in_(ids))
-    return render(
-        asked,
-        views.InboxPage(
-            studies=await share.inbox(asked[SESSION], by),
-            cases=await views.lines(asked[SESSION], cases),
-            upload_limit_bytes=asked.app[SETTINGS].upload_limit_bytes,
-        ),
-    )
+    page = await inbox_page(asked[SESSION], principal(asked), asked.app[SETTINGS].upload_limit_bytes)
+    return render(asked, page)
 
 
 class Attach(Command):

@@ -2,8 +2,9 @@
 
 from aiohttp import web
 
-from server.consultation import triage, views
+from server.consultation import triage
 from server.consultation.routes.answer import Command, Reason, Short, Text, done, page_of
+from server.consultation.views.desk import DeskQueue, desk_page
 from server.platform.http import SESSION, THING, parse, principal
 from server.platform.pages import render
 
@@ -12,12 +13,12 @@ routes = web.RouteTableDef()
 
 @routes.get("/desk")
 async def get_desk(asked: web.Request) -> web.Response:
-    return render(asked, await views.desk(asked[SESSION], principal(asked), views.DeskPage))
+    return render(asked, await desk_page(asked[SESSION], principal(asked)))
 
 
 @routes.get("/desk/queue")
 async def get_desk_queue(asked: web.Request) -> web.Response:
-    return render(asked, await views.desk(asked[SESSION], principal(asked), views.DeskQueue))
+    return render(asked, await desk_page(asked[SESSION], principal(asked), DeskQueue))
 
 
 @routes.post("/consultations/{consultation}/take-up")
