@@ -232,7 +232,7 @@ function build(): View {
     element(
       "div",
       { className: "upload-choices" },
-      element("label", { className: "btn btn-primary" }, t("Chọn tệp"), files),
+      element("label", { className: "btn btn-outline-primary" }, t("Chọn tệp"), files),
       element("label", { className: "btn btn-outline-primary" }, t("Chọn thư mục"), folder),
     ),
   );

@@ -3,6 +3,7 @@ import "../../styles/app.css";
 import "htmx.org/dist/htmx.esm.min.js";
 
 import { startClocks } from "../clocks";
+import { startDates } from "../dates";
 import { startDialogs, startMenus } from "../dialogs";
 import { startForms } from "../forms";
 import { startOfflineNotice } from "../offline";
@@ -13,4 +14,5 @@ startMenus();
 startDialogs();
 startForms();
 startClocks();
+startDates();
 showWaitingToast();
