@@ -21,9 +21,7 @@ from dicom.web.viewer import viewer_routes
 from server.consultation import icd10, join, words
 from server.consultation.model import Consultation
 from server.consultation.routes import TABLES
-from server.consultation.routes.documents import STORE
-from server.consultation.routes.join import HUB
-from server.consultation.routes.minutes import PICTURES
+from server.consultation.routes.ports import HUB, PICTURE, STORE
 from server.consultation.views.lines import WHOLE
 from server.imaging import Imaging, policy_rows
 from server.people import sign_in
@@ -89,7 +87,7 @@ def build_app(settings: Settings) -> web.Application:
     )
     app[HUB] = hub
     app[STORE] = imaging.store
-    app[PICTURES] = imaging.picture
+    app[PICTURE] = imaging.picture
 
     for table in (
         server.people.routes.routes,

@@ -18,6 +18,7 @@ from dicom.ports import Scope
 from dicom.sandbox import Sandbox
 from dicom.store import BlobStore
 from server.consultation import share
+from server.consultation.minutes.key_images import Shown
 from server.consultation.model import Consultation
 from server.people.model import DicomPeer, Hospital
 from server.platform import keys
@@ -142,8 +143,8 @@ class Imaging:
             async with self._database.system() as session:
                 await session.execute(update(table).where(table.c.id == row.id).values(**made))
 
-    async def picture(self, study_id: int, sop_uid: str, frame: int, voi: list[float]) -> dict[str, Any]:
-        """A small JPEG of an image as it was seen, and the words that name it in the annex."""
+    async def picture(self, study_id: int, sop_uid: str, frame: int, voi: list[float]) -> Shown:
+        """For the key images of the minutes."""
         async with self._database.read() as connection:
             row = (
                 await connection.execute(
@@ -175,13 +176,13 @@ class Imaging:
             side_px=KEY_IMAGE_PX,
         )
         words = (row.modality, row.description, share.day_of(row.study_date))
-        return {
-            "picture": jpeg,
-            "study": " ".join(word for word in words if word),
-            "study_uid": row.study_uid,
-            "series": " ".join(str(word) for word in (row.series_number, row.series_description) if word),
-            "image": str(row.number or ""),
-        }
+        return Shown(
+            picture=jpeg,
+            study=" ".join(word for word in words if word),
+            study_uid=row.study_uid,
+            series=" ".join(str(word) for word in (row.series_number, row.series_description) if word),
+            image=str(row.number or ""),
+        )
 
 
 class Peers:

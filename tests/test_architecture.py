@@ -60,7 +60,7 @@ OWNERS = {
     "limits": "server.people.sign_in server.platform.http",
     "numpy": "dicom.*",
     "prometheus_client": "server.platform.metrics",
-    "pycrdt": "server.consultation.draft",
+    "pycrdt": "server.consultation.minutes.document",
     "pydicom": "dicom.*",
     "pynetdicom": "dicom.gateway dicom.gateway.* dicom.pacs",
     "redis": "server.platform.bus",

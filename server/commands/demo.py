@@ -12,10 +12,13 @@ from sqlalchemy.orm import selectinload
 
 from dicom.ingest import check
 from dicom.sampledata import Patient, Study, ct_head_series, fetch_head, write_sample
-from server.consultation import join, minutes, request, schedule, share, triage
+from server.consultation import join, request, schedule, share, triage
 from server.consultation.form import form as forms
 from server.consultation.journey import Urgency
-from server.consultation.model import Consultation, DraftUpdate
+from server.consultation.minutes import document, draft
+from server.consultation.minutes.compose import compose
+from server.consultation.minutes.signing import sign
+from server.consultation.model import Consultation
 from server.consultation.views.lines import WHOLE
 from server.imaging import Imaging
 from server.people import sign_in
@@ -299,8 +302,8 @@ async def _case(
         return
     await _write_conclusions(session, case, expert)
     for role, who in (("secretary", doctor), ("chair", expert)):
-        form, annex = await minutes.compose(session, case)
-        await minutes.sign(session, case, who, role=role, digest=forms.digest(form, annex))  # type: ignore[arg-type]
+        form, annex = await compose(session, case)
+        await sign(session, case, who, role=role, digest=forms.digest(form, annex))  # type: ignore[arg-type]
 
 
 async def _end_at_once(session: AsyncSession, case: Consultation, expert: Principal, *, hours: int) -> None:
@@ -313,20 +316,15 @@ async def _end_at_once(session: AsyncSession, case: Consultation, expert: Princi
 
 
 async def _write_conclusions(session: AsyncSession, case: Consultation, expert: Principal) -> None:
-    from server.consultation import draft
-
     texts = {
-        draft.CONCLUSION: MORE_CONCLUSIONS["conclusion"],
-        draft.NEXT_TREATMENT: MORE_CONCLUSIONS["next_treatment"],
+        document.CONCLUSION: MORE_CONCLUSIONS["conclusion"],
+        document.NEXT_TREATMENT: MORE_CONCLUSIONS["next_treatment"],
     }
     for question in case.questions:
-        texts[draft.answer_field(question.id)] = (
+        texts[document.answer_field(question.id)] = (
             "Có. Đề nghị định lượng aldosteron và renin, siêu âm động mạch thận."
         )
-    last, _ = await minutes.draft_since(session, case, 0)
-    update = draft.begin(texts)
-    session.add(DraftUpdate(consultation_id=case.id, seq=last + 1, update=update, by_id=expert.person_id))
-    await session.flush()
+    await draft.write(session, case, document.begin(texts), expert)
 
 
 # --- images ---------------------------------------------------------------------------------------

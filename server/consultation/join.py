@@ -8,7 +8,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.consultation.journey import Side, Stage, Step
-from server.consultation.minutes import open_draft
+from server.consultation.minutes.draft import open_draft
 from server.consultation.model import Consultation, LiveSession, RoomEvent, Ticket
 from server.consultation.take import take
 from server.people.model import Hospital, Membership, Person

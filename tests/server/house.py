@@ -22,11 +22,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from dicom.index import studies
 from server.app import build_app
-from server.consultation import draft as drafts
-from server.consultation import join, minutes, outcome, request, schedule, share, triage
+from server.consultation import join, outcome, request, schedule, share, triage
 from server.consultation.form import form as forms
 from server.consultation.journey import Urgency
-from server.consultation.model import Consultation, DraftUpdate, LiveSession
+from server.consultation.minutes import document, draft, signing
+from server.consultation.minutes.compose import compose
+from server.consultation.model import Consultation, LiveSession
 from server.consultation.views.lines import WHOLE
 from server.people import sign_in
 from server.people.model import Hospital, Membership, Person
@@ -381,17 +382,14 @@ class Walk:
 
     async def answer(self) -> None:
         async with self.house.acting(self.specialist, self.id) as (session, case):
-            await minutes.answer(session, case, self.house.people[self.specialist])
+            await signing.answer(session, case, self.house.people[self.specialist])
 
     async def conclude(self) -> None:
         """Every question answered, the form filled, as the live draft would hold it."""
         async with self.house.acting(self.specialist, self.id) as (session, case):
-            texts = {drafts.CONCLUSION: "Theo dõi tại chỗ.", drafts.NEXT_TREATMENT: "Aspirin 81 mg."}
-            texts |= {drafts.answer_field(question.id): "Không cần." for question in case.questions}
-            last, _ = await minutes.draft_since(session, case, 0)
-            person = self.house.people[self.specialist].person_id
-            row = DraftUpdate(consultation_id=case.id, seq=last + 1, update=drafts.begin(texts), by_id=person)
-            session.add(row)
+            texts = {document.CONCLUSION: "Theo dõi tại chỗ.", document.NEXT_TREATMENT: "Aspirin 81 mg."}
+            texts |= {document.answer_field(question.id): "Không cần." for question in case.questions}
+            await draft.write(session, case, document.begin(texts), self.house.people[self.specialist])
 
     async def sign_one(self) -> None:
         await sign(self.house, self.id, "secretary", self.doctor)
@@ -422,9 +420,9 @@ class Walk:
 async def sign(house: House, public_id: str, role: forms.Role, name: str) -> None:
     """Put one signature under what stands there now."""
     async with house.acting(name, public_id) as (session, case):
-        form, annex = await minutes.compose(session, case)
+        form, annex = await compose(session, case)
         digest = forms.digest(form, annex)
-        await minutes.sign(session, case, house.people[name], role=role, digest=digest)
+        await signing.sign(session, case, house.people[name], role=role, digest=digest)
 
 
 _SENT = ("draft", "send")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from server.consultation.minutes.draft import updates_since
 from server.consultation.model import Consultation, Ticket
 from server.platform.db import now
 from signaling.ports import NotSeated
@@ -315,7 +316,5 @@ async def test_a_draft_update_that_is_none_is_refused(house: House, update_sent:
     got = await doctor.post(f"/consultations/{case}/minutes/draft", {"update": update_sent})
     assert got.status in {409, 413, 422}, got.text
     async with house.database.system(writes=False) as session:
-        from server.consultation import minutes
-
-        last, _ = await minutes.draft_since(session, await whole(session, case), 0)
+        last, _ = await updates_since(session, await whole(session, case), 0)
     assert last == 1

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from server.consultation.minutes import document
 from tests.server.house import PASSWORD, Answer, House, sign
 
 
@@ -79,12 +80,10 @@ async def test_one_line_is_signed_once(house: House) -> None:
 async def test_the_draft_is_locked_by_the_first_signature_until_it_is_given_back(house: House) -> None:
     from base64 import b64encode
 
-    from server.consultation import draft
-
     case = await house.a_consultation("concluded")
     doctor = await house.by("doctor.L")
     await sign(house, case, "secretary", "doctor.L")
-    update = {"update": b64encode(draft.begin({draft.CONCLUSION: "Khác"})).decode()}
+    update = {"update": b64encode(document.begin({document.CONCLUSION: "Khác"})).decode()}
     path = f"/consultations/{case}/minutes"
     assert (await doctor.post(f"{path}/draft", update)).code == "draft-locked"
     assert (await (await house.by("many.P")).post(f"{path}/give-back")).code == "not-a-signer"

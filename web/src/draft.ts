@@ -1,7 +1,7 @@
 /**
  * The live draft of the minutes in this browser: a Yjs document that the server keeps as a list of updates.
  * What is typed while the line is cut stays in memory (never on the disk of a shared computer), goes out when
- * the line is back, and merges with what others wrote. The server's side: server/consultation/draft.py.
+ * the line is back, and merges with what others wrote. The server's side: server/consultation/minutes/draft.py.
  */
 import { applyUpdate, Doc, encodeStateAsUpdate, encodeStateVector, mergeUpdates, type Text, type Transaction } from "yjs";
 

@@ -6,15 +6,14 @@ from typing import Final
 from aiohttp import web
 from sqlalchemy import select
 
-from dicom.store import BlobStore
 from server.consultation.journey import Stage, WrongStage
 from server.consultation.model import Consultation, Document
+from server.consultation.routes.ports import STORE
 from server.platform import keys
 from server.platform.db import now
 from server.platform.errors import NotFound, Refusal, TooLarge, later
 from server.platform.http import SESSION, THING, principal, to_json, transaction
 
-STORE: Final = web.AppKey("store", BlobStore)
 LIMIT_BYTES = 25 * 1024 * 1024
 CHUNK_BYTES = 256 * 1024
 # What the first bytes must be; the name and the browser's word do not count.
@@ -121,6 +120,3 @@ async def delete_document(asked: web.Request) -> web.Response:
     document = await document_of(asked)
     document.removed_at = now()
     return web.Response(status=204)
-
-
-__all__ = ["STORE", "routes"]

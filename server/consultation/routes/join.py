@@ -1,22 +1,18 @@
 """join: device check, room, ticket, end."""
 
-from typing import Final
-
 from aiohttp import web
 
 from server.consultation import join
 from server.consultation.model import Consultation, LiveSession
 from server.consultation.routes.answer import done, page_of
+from server.consultation.routes.ports import HUB
 from server.consultation.views.lines import case_line
 from server.consultation.views.room import CheckPage, RoomPage
 from server.consultation.words import SEXES
 from server.platform.http import SESSION, THING, csrf_token, principal, to_json
 from server.platform.pages import full_name, gettext, render
 from server.platform.policy import Principal, Role
-from signaling.hub import Hub
 from signaling.messages import SessionEnded
-
-HUB: Final = web.AppKey("hub", Hub)
 
 routes = web.RouteTableDef()
 

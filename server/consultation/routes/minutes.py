@@ -3,29 +3,24 @@
 import asyncio
 import base64
 import binascii
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 from aiohttp import web
 from pydantic import Field, StringConstraints
 
-from server.consultation import minutes, share
 from server.consultation.form.pdf import render as render_pdf
-from server.consultation.model import Consultation, KeyImage
+from server.consultation.minutes import addenda, draft, key_images, signing
+from server.consultation.minutes.compose import compose
+from server.consultation.model import KeyImage
 from server.consultation.routes.answer import Command, Short, Text, done, page_of
+from server.consultation.routes.ports import PICTURE
 from server.consultation.views.minutes import form_as_json, minutes_page
 from server.people import sign_in
 from server.people.model import Person
 from server.people.routes import GUESSES, PASSWORDS, address_of
-from server.people.sign_in import WrongPassword
-from server.platform.db import now
 from server.platform.errors import Invalid, NotFound, later
 from server.platform.http import SESSION, THING, parse, principal, to_json
 from server.platform.pages import language, render
-
-# (study, SOP Instance UID, frame, [center, width, inverted]) -> small JPEG and words for series and image
-Picture = Callable[[int, str, int, list[float]], Awaitable[dict[str, Any]]]
-PICTURES: Final = web.AppKey[Picture]("pictures")
 
 routes = web.RouteTableDef()
 
@@ -46,7 +41,7 @@ async def get_form(asked: web.Request) -> web.Response:
 @routes.get("/consultations/{consultation}/minutes/draft")
 async def get_draft(asked: web.Request) -> web.Response:
     since = asked.query.get("since", "0")
-    seq, updates = await minutes.draft_since(
+    seq, updates = await draft.updates_since(
         asked[SESSION],
         asked[THING],
         int(since) if since.isascii() and since.isdigit() and len(since) < 10 else 0,
@@ -65,7 +60,7 @@ async def post_draft(asked: web.Request) -> web.Response:
         update = base64.b64decode(command.update, validate=True)
     except binascii.Error:
         raise Invalid({"update": later("Nội dung gửi lên không đọc được.")}) from None
-    return to_json({"seq": await minutes.write(asked[SESSION], asked[THING], update, principal(asked))})
+    return to_json({"seq": await draft.write(asked[SESSION], asked[THING], update, principal(asked))})
 
 
 # --- key images ---
@@ -80,7 +75,7 @@ class AddKeyImage(Command):
     caption: Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)] = ""
 
 
-def key_image_json(case: Consultation, image: KeyImage) -> dict[str, Any]:
+def key_image_json(image: KeyImage) -> dict[str, Any]:
     return {
         "id": image.id,
         "study": image.study_id,
@@ -97,8 +92,8 @@ def key_image_json(case: Consultation, image: KeyImage) -> dict[str, Any]:
 @routes.get("/consultations/{consultation}/minutes/key-images")
 async def get_key_images(asked: web.Request) -> web.Response:
     case = asked[THING]
-    found = await minutes.key_images(asked[SESSION], case)
-    return to_json({"images": [key_image_json(case, image) for image in found]})
+    found = await key_images.key_images(asked[SESSION], case)
+    return to_json({"images": [key_image_json(image) for image in found]})
 
 
 @routes.post("/consultations/{consultation}/minutes/key-images")
@@ -109,12 +104,9 @@ async def post_key_image(asked: web.Request) -> web.Response:
         principal(asked),
         asked[SESSION],
     )
-    if command.study not in await share.visible_study_ids(session, case, by):
-        raise NotFound
-    if await minutes.minutes_of(session, case) is not None:
-        raise minutes.DraftLocked
+    await key_images.may_add(session, case, command.study, by)
     await session.commit()  # the picture is made outside the transaction
-    shown = await asked.app[PICTURES](command.study, command.sop, command.frame, command.voi)
+    shown = await asked.app[PICTURE](command.study, command.sop, command.frame, command.voi)
     image = KeyImage(
         consultation_id=case.id,
         study_id=command.study,
@@ -124,36 +116,30 @@ async def post_key_image(asked: web.Request) -> web.Response:
         view=command.view,
         caption=command.caption,
         by_id=by.person_id,
-        **shown,
+        **vars(shown),
     )
-    session.add(image)
-    await session.flush()
-    await minutes.ring_rooms(session, case)
-    return to_json(key_image_json(case, image), status=201)
+    await key_images.add(session, case, image)
+    return to_json(key_image_json(image), status=201)
 
 
 @routes.delete("/consultations/{consultation}/minutes/key-images/{image}")
 async def delete_key_image(asked: web.Request) -> web.Response:
-    await _set_removed(asked, removed=True)
+    await key_images.remove(asked[SESSION], asked[THING], image_id(asked))
     return web.Response(status=204)
 
 
 @routes.post("/consultations/{consultation}/minutes/key-images/{image}/restore")
 async def post_key_image_restore(asked: web.Request) -> web.Response:
-    return to_json(key_image_json(asked[THING], await _set_removed(asked, removed=False)))
+    image = await key_images.restore(asked[SESSION], asked[THING], image_id(asked))
+    return to_json(key_image_json(image))
 
 
-async def _set_removed(asked: web.Request, *, removed: bool) -> KeyImage:
-    case = asked[THING]
-    number = asked.match_info["image"]
-    if not (number.isascii() and number.isdigit() and len(number) < 10):
+def image_id(asked: web.Request) -> int:
+    """Raises NotFound for what no id of ours looks like."""
+    text = asked.match_info["image"]
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise NotFound
-    if await minutes.minutes_of(asked[SESSION], case) is not None:
-        raise minutes.DraftLocked
-    image = await minutes.key_image(asked[SESSION], case, int(number))
-    image.removed_at = now() if removed else None
-    await minutes.ring_rooms(asked[SESSION], case)
-    return image
+    return int(text)
 
 
 # --- signing ---
@@ -179,7 +165,7 @@ class Sign(Command):
 async def post_sign(asked: web.Request) -> web.Response:
     command = await parse(asked, Sign)
     await password_is_right(asked, command.password)
-    await minutes.sign(
+    await signing.sign(
         asked[SESSION], asked[THING], principal(asked), role=command.role, digest=command.digest
     )
     return done(asked, f"{page_of(asked[THING])}/minutes")
@@ -187,7 +173,7 @@ async def post_sign(asked: web.Request) -> web.Response:
 
 @routes.post("/consultations/{consultation}/minutes/give-back")
 async def post_give_back(asked: web.Request) -> web.Response:
-    await minutes.give_back(asked[SESSION], asked[THING], principal(asked))
+    await signing.give_back(asked[SESSION], asked[THING], principal(asked))
     return done(asked, f"{page_of(asked[THING])}/minutes")
 
 
@@ -200,13 +186,13 @@ class AddAddendum(Command):
 async def post_addendum(asked: web.Request) -> web.Response:
     command = await parse(asked, AddAddendum)
     await password_is_right(asked, command.password)
-    await minutes.add(asked[SESSION], asked[THING], principal(asked), command.text)
+    await addenda.add(asked[SESSION], asked[THING], principal(asked), command.text)
     return done(asked, f"{page_of(asked[THING])}/minutes")
 
 
 @routes.get("/consultations/{consultation}/minutes/pdf")
 async def get_pdf(asked: web.Request) -> web.Response:
-    form, annex = await minutes.compose(asked[SESSION], asked[THING])
+    form, annex = await compose(asked[SESSION], asked[THING])
     body = await asyncio.to_thread(
         render_pdf, form, annex, language="en" if language(asked) == "en" else "vi"
     )
@@ -220,8 +206,5 @@ async def get_pdf(asked: web.Request) -> web.Response:
 
 @routes.post("/consultations/{consultation}/answer")
 async def post_answer(asked: web.Request) -> web.Response:
-    await minutes.answer(asked[SESSION], asked[THING], principal(asked))
+    await signing.answer(asked[SESSION], asked[THING], principal(asked))
     return done(asked, f"{page_of(asked[THING])}/minutes")
-
-
-__all__ = ["PICTURES", "WrongPassword", "routes"]

@@ -9,8 +9,10 @@ from typing import ClassVar
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from server.consultation import minutes, outcome, request, share
+from server.consultation import outcome, request, share
 from server.consultation.journey import CLOSED, DOT_OF, Side, Step, steps_for
+from server.consultation.minutes.addenda import addenda_of
+from server.consultation.minutes.record import minutes_of
 from server.consultation.model import (
     Addendum,
     Consultation,
@@ -73,7 +75,7 @@ async def case_page(session: AsyncSession, case: Consultation, by: Principal) ->
     side = case.side_of(by)
     steps = steps_for(case.stage, by, side=side, urgency=case.urgency)
     current = next_session(case)
-    signed = await minutes.minutes_of(session, case)
+    signed = await minutes_of(session, case)
     is_asking = side is Side.ASKING
     return CasePage(
         case=case,
@@ -91,7 +93,7 @@ async def case_page(session: AsyncSession, case: Consultation, by: Principal) ->
         people=people(case),
         minutes=signed,
         answers=answers(signed),
-        addenda=await minutes.addenda_of(session, case),
+        addenda=await addenda_of(session, case),
         outcomes=await outcome.outcomes_of(session, case),
         outcome_due_at=await outcome.due_at(session, case) if is_asking else None,
         hospitals=await other_hospitals(session, case, by) if Step.REDIRECT in steps else [],

@@ -7,9 +7,11 @@ from typing import ClassVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from server.consultation import minutes
 from server.consultation.form import form as forms
 from server.consultation.journey import Step, steps_for
+from server.consultation.minutes.compose import compose
+from server.consultation.minutes.record import minutes_of, role_of
+from server.consultation.minutes.signing import lacking
 from server.consultation.model import Consultation
 from server.consultation.views.lines import CaseLine, case_line
 from server.platform.pages import Page
@@ -36,9 +38,9 @@ class MinutesPage(Page):
 
 
 async def minutes_page(session: AsyncSession, case: Consultation, by: Principal) -> MinutesPage:
-    form, annex = await minutes.compose(session, case)
-    signed = await minutes.minutes_of(session, case)
-    role = await minutes.role_of(session, case, by) or ""
+    form, annex = await compose(session, case)
+    signed = await minutes_of(session, case)
+    role = await role_of(session, case, by) or ""
     steps = steps_for(case.stage, by, side=case.side_of(by), urgency=case.urgency)
     may_write = Step.MINUTES in steps and signed is None
     return MinutesPage(
@@ -47,7 +49,7 @@ async def minutes_page(session: AsyncSession, case: Consultation, by: Principal)
         form=form,
         annex=annex,
         digest=forms.digest(form, annex) if signed is None else signed.digest,
-        lacking=minutes.lacking(form, annex),
+        lacking=lacking(form, annex),
         role=role,
         has_signed=bool(signed and role and getattr(signed, f"{role}_id") is not None),
         is_locked=signed is not None,

@@ -29,7 +29,7 @@ def a_blob(store: BlobStore, content: bytes, age_s: float) -> str:
 
 @pytest.fixture
 def store(own_house: House) -> BlobStore:
-    from server.consultation.routes.documents import STORE
+    from server.consultation.routes.ports import STORE
 
     found: BlobStore = own_house.app[STORE]
     return found

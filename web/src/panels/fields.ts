@@ -13,7 +13,7 @@ export interface Question {
   readonly text: string;
 }
 
-const LONGEST = 30_000; // letters, as server/consultation/draft.py takes them
+const LONGEST = 30_000; // letters, as server/consultation/minutes/document.py takes them
 const CLOCK = new Intl.DateTimeFormat("vi-VN", { hour: "2-digit", minute: "2-digit", hour12: false, timeZone: "Asia/Ho_Chi_Minh" });
 
 export interface AreaOptions {

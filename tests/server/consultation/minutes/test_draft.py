@@ -5,7 +5,7 @@ import base64
 import pytest
 from pycrdt import Doc, Text
 
-from server.consultation import minutes
+from server.consultation.minutes import draft
 from tests.server.house import PASSWORD, Caller, House
 
 
@@ -36,18 +36,18 @@ class Browser:
 async def test_many_changes_are_folded_to_one_and_everybody_keeps_up(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(minutes, "FOLD_AT", 20)
+    monkeypatch.setattr(draft, "FOLD_AT", 20)
     case = await house.a_consultation("minutes-open")
     writer = Browser(await house.by("doctor.L"), case)
     reader = Browser(await house.by("specialist.P"), case)
     await writer.pull()
     await reader.pull()
-    count = minutes.FOLD_AT + 5
+    count = draft.FOLD_AT + 5
     async with house.acting("doctor.L", case) as (session, found):
         for number in range(count):
             update = base64.b64decode(writer.write("conclusion", f"câu {number}. "))
-            await minutes.write(session, found, update, house.people["doctor.L"])
-        _, rows = await minutes.draft_since(session, found, 0)
+            await draft.write(session, found, update, house.people["doctor.L"])
+        _, rows = await draft.updates_since(session, found, 0)
     assert len(rows) < 10
     late = Browser(await house.by("specialist.P"), case)
     await late.pull()

@@ -11,8 +11,8 @@ from typing import Final
 
 from pycrdt import Doc, Text
 
-from server.consultation import yjs
 from server.consultation.form.form import clean
+from server.consultation.minutes import yjs
 from server.platform.errors import Refusal, later
 
 UPDATE_BYTES: Final = 64 * 1024
@@ -120,19 +120,6 @@ def check(update: bytes, earlier: Sequence[bytes], allowed: frozenset[str]) -> D
 def compact(updates: Iterable[bytes]) -> bytes:
     """One update in place of many."""
     return _document(updates).get_update()
-
-
-def state(updates: Iterable[bytes]) -> bytes:
-    """The state vector: how much of each writer's changes is in."""
-    return _document(updates).get_state()
-
-
-def missing_from(updates: Iterable[bytes], known: bytes) -> bytes:
-    """What a browser with the state vector `known` lacks. Raises BadDraftUpdate."""
-    doc = _document(updates)
-    with _as_refusals():
-        yjs.read_state(known)
-        return doc.get_update(known)
 
 
 def _document(updates: Iterable[bytes]) -> Doc[Text]:

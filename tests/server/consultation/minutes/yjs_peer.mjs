@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
-const Y = createRequire(new URL("../../../web/package.json", import.meta.url))("yjs");
+const Y = createRequire(new URL("../../../../web/package.json", import.meta.url))("yjs");
 const docs = new Map();
 
 function doc(name) {

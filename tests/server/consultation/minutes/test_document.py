@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycrdt import Doc, Text
 
-from server.consultation.draft import (
+from server.consultation.minutes.document import (
     DRAFT_BYTES,
     FIELD_LENGTH,
     UPDATE_BYTES,
@@ -23,8 +23,6 @@ from server.consultation.draft import (
     check,
     compact,
     field_names,
-    missing_from,
-    state,
 )
 
 ALLOWED = field_names([7, 8])
@@ -131,14 +129,6 @@ def test_compacting_keeps_the_texts_and_what_others_build_on_them() -> None:
     assert apply([small]) == apply(updates)
     assert check(later, [small], ALLOWED).text("course").startswith("cuốitừng chữ từng")
     assert len(small) < sum(map(len, updates)) / 10
-
-
-def test_a_browser_gets_only_what_it_lacks() -> None:
-    first = begin({"course": "dài " * 500})
-    more = Writer(first).write("conclusion", "ngắn")
-    rest = missing_from([first, more], state([first]))
-    assert len(rest) < 100
-    assert apply([first, rest]) == apply([first, more])
 
 
 def test_an_update_may_come_twice() -> None:
@@ -253,12 +243,3 @@ def test_any_bytes_are_refused_or_harmless(update: bytes) -> None:
     except (BadDraftUpdate, DraftGap):
         return
     assert apply([FIRST, update]).text("course") in ("Ho, sốt 5 ngày", "")
-
-
-@settings(deadline=None)
-@given(st.binary(max_size=60))
-def test_any_state_of_a_browser_is_refused_or_answered(known: bytes) -> None:
-    try:
-        missing_from([FIRST], known)
-    except BadDraftUpdate:
-        return
