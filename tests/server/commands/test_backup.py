@@ -9,7 +9,9 @@ from sqlalchemy import func, select
 
 from dicom.ingest import check
 from server.commands import backup as backups
-from server.commands.demo import CASES, seed, write_study
+from server.commands.demo.cases import CASES
+from server.commands.demo.images import write_study
+from server.commands.demo.journey import seed
 from server.imaging import Imaging
 from server.people.model import Hospital
 from server.platform import keys
