@@ -1,0 +1,69 @@
+/** What keys and buttons do to what is read: see Commands. */
+
+import { fitScale, mirrored, turned } from "./geometry";
+import type { Hands } from "./hands";
+import type { Commands } from "./keys";
+import type { Reading } from "./reading";
+import type { KeyImage } from "./state";
+import { presetsOf } from "./toolbar";
+import { fullVoi } from "./window";
+
+/** What they ask of others than the image. */
+export interface Around {
+  keyImage(image: KeyImage): void;
+  rejoin(): void;
+  help(): void;
+}
+
+export function commandsFor(reading: Reading, hands: Hands, around: Around): Commands {
+  const { model } = reading;
+  return {
+    scrollBy: (images) => hands.scrollBy(images),
+    goTo: (which) => reading.act(() => model.goTo(which === "first" ? 0 : Infinity) && reading.shown()),
+    stepSeries: (by) => reading.act(() => model.stepSeries(by) && reading.shown()),
+    preset: (n) => preset(reading, n),
+    use: (tool) => {
+      hands.tool = tool;
+      reading.draw();
+    },
+    fit: () => hands.fit(),
+    actualSize: () =>
+      reading.look((image, [cx, cy, , rotation, ...flips], size) => [cx, cy, 1 / fitScale(image, rotation, size), rotation, ...flips]),
+    zoomBy: (factor) => hands.zoom(factor, reading.screen.middle),
+    turn: () => reading.look((_, view) => turned(view)),
+    mirror: (axis) => reading.look((_, view) => mirrored(view, axis)),
+    invert: () => reading.act(() => model.voi && reading.window([model.voi[0], model.voi[1], model.voi[2] ? 0 : 1])),
+    play: () => {
+      if (model.stack.length > 1) reading.cine.toggle();
+      reading.draw();
+    },
+    keyImage: () => {
+      const image = model.keyImage();
+      if (image) around.keyImage(image);
+    },
+    removeMark: () => removeMark(reading),
+    rejoin: () => around.rejoin(),
+    help: () => around.help(),
+  };
+}
+
+function preset(reading: Reading, n: number): void {
+  const { model } = reading;
+  const { slice, voi } = model;
+  const chosen = presetsOf(model)[n - 1]?.window;
+  if (!chosen || !slice) return;
+  const frame = reading.loader.best(slice);
+  reading.act(() => {
+    if (chosen === "file") model.resetVoi(frame);
+    else if (chosen !== "full") model.setVoi([chosen.center, chosen.width, voi?.[2] ?? 0]);
+    else if (frame) model.setVoi(fullVoi(slice.facts, frame.low, frame.high));
+    reading.draw();
+  });
+}
+
+function removeMark(reading: Reading): void {
+  const last = reading.marksHere().at(-1);
+  if (!last) return;
+  reading.mark({ ...last, rev: last.rev + 1, removed: true });
+  reading.draw();
+}

@@ -1,0 +1,82 @@
+/** What mouse and fingers do to what is read: see Gestures. */
+
+import { apply, invert, panned, zoomed } from "./geometry";
+import type { Gestures, Tool } from "./gestures";
+import type { Reading } from "./reading";
+import { Ruler, tidy } from "./ruler";
+import type { Point } from "./state";
+
+export class Hands implements Gestures {
+  tool: Tool = matchMedia("(pointer: coarse)").matches ? "scroll" : "window";
+  /** Where this reader points, on the image. */
+  pointer: Point | null = null;
+  /** Where scrolling goes: images that way are loaded first. */
+  direction: 1 | -1 = 1;
+  readonly ruler = new Ruler();
+
+  constructor(private readonly reading: Reading) {}
+
+  scrollBy(steps: number): void {
+    const { model } = this.reading;
+    this.direction = steps < 0 ? -1 : 1;
+    this.reading.act(() => model.goTo(model.at + steps) && this.reading.shown());
+  }
+
+  windowBy(dx: number, dy: number): void {
+    const { voi } = this.reading.model;
+    if (!voi) return;
+    // A drag across a wide window is to move it faster than one across a narrow one.
+    const step = Math.max(0.05, voi[1] / 400);
+    const rounded = (value: number) => (voi[1] > 20 ? Math.round(value) : Math.round(value * 10) / 10);
+    this.reading.act(() => this.reading.window([rounded(voi[0] + dy * step), Math.max(1, rounded(voi[1] + dx * step)), voi[2]]));
+  }
+
+  pan(by: Point): void {
+    this.reading.look((image, view, size) => panned(image, view, size, by));
+  }
+
+  zoom(factor: number, at: Point): void {
+    this.reading.look((image, view, size) => zoomed(image, view, size, view[2] * factor, at));
+  }
+
+  fit(): void {
+    this.reading.look((image, [, , , ...turning]) => [image.columns / 2, image.rows / 2, 1, ...turning]);
+  }
+
+  pixelsPerImage(): number {
+    const { screen, model } = this.reading;
+    return Math.max(3, Math.min(24, screen.size.height / Math.max(1, model.stack.length)));
+  }
+
+  hover(at: Point | null): void {
+    const { screen, model } = this.reading;
+    const matrix = screen.matrix(model);
+    const image = model.slice?.image;
+    const point = at && matrix && apply(invert(matrix), at);
+    const isOn = point && image && point[0] >= 0 && point[1] >= 0 && point[0] <= image.columns && point[1] <= image.rows;
+    const next = isOn ? tidy(point) : null;
+    if (next === null && this.pointer === null) return;
+    this.pointer = next;
+    this.reading.send();
+  }
+
+  measureFrom(at: Point, isTouch: boolean): void {
+    const { screen, model } = this.reading;
+    const matrix = screen.matrix(model);
+    if (!model.manifest || !model.slice || !matrix) return;
+    this.ruler.start(model.manifest.study, model.slice, this.reading.marksHere(), matrix, at, isTouch);
+  }
+
+  measureTo(at: Point): void {
+    const matrix = this.reading.screen.matrix(this.reading.model);
+    if (matrix) this.ruler.move(matrix, at);
+    this.reading.draw();
+  }
+
+  measured(): void {
+    const matrix = this.reading.screen.matrix(this.reading.model);
+    const mark = matrix && this.ruler.stop(matrix);
+    if (mark) this.reading.mark(mark);
+    this.reading.draw();
+  }
+}
