@@ -62,7 +62,9 @@ function show(now: SaveState): void {
       state.textContent = t("Đang lưu…");
       return;
     case "failed":
-      state.textContent = `${t("Chưa lưu được.")} ${now.sentence} ${now.willRetry ? t("Sẽ tự thử lại.") : ""}`;
+      state.textContent = now.willRetry
+        ? t("Chưa lưu được, đang tự thử lại. Những gì bạn viết vẫn còn trên trang này.")
+        : `${t("Chưa lưu được.")} ${now.sentence}`;
       announce(state.textContent);
       return;
     case "saved":
