@@ -10,7 +10,8 @@ from playwright.async_api import Page, async_playwright
 
 from bench.measured import Measured
 from tests.conftest import CHROMIUM_FLAGS
-from tests.services import Site, hoichan, program
+from tests.product import Site, hoichan
+from tests.services import program
 
 DEMO_PASSWORD = "hoichan-demo"
 

@@ -12,8 +12,8 @@ from playwright.async_api import Browser, Page, ViewportSize, async_playwright
 
 from bench.page import sign_in
 from tests.conftest import CHROMIUM_FLAGS
-from tests.product import running
-from tests.services import Site, program
+from tests.product import Site, hoichan
+from tests.services import program
 
 HOST_LOGIN, DOCTOR_LOGIN = "chuyengia", "bacsi.huyen"
 VIEWPORT: ViewportSize = {"width": 1366, "height": 768}
@@ -36,10 +36,9 @@ def slowest_of_100(values: Sequence[float]) -> float:
 @asynccontextmanager
 async def two_sites(script: str, *, with_images: bool = False) -> AsyncIterator[TwoSites]:
     """`script` runs in every page before its own scripts: it takes the times."""
-    with tempfile.TemporaryDirectory(prefix="hoichan-") as folder, running(Path(folder)) as product:
+    with tempfile.TemporaryDirectory(prefix="hoichan-") as folder, hoichan(Path(folder)) as site:
         if with_images:
-            product.command("demo")
-        site = Site(product.url, product.dimse_port, product.data)
+            site.command("demo")
         async with async_playwright() as playwright:
             flags = [*CHROMIUM_FLAGS, "--no-sandbox"]
             chromium = await playwright.chromium.launch(executable_path=program("chromium"), args=flags)

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,7 +14,8 @@ from uuid import uuid4
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
-from tests.services import NotInstalled, Orthanc, PostgreSQL, Services, Site, Turn, program
+from tests.product import Site, hoichan
+from tests.services import NotInstalled, Orthanc, PostgreSQL, Services, Turn, program
 
 DATABASES = ("sqlite", "postgresql")
 IS_CI = os.environ.get("CI") == "true"
@@ -30,6 +32,8 @@ CHROMIUM_FLAGS = (
     # No third party, whatever a page asks for: only this machine has a name.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
 )
+# Fewer frames to encode and decode, in software, beside all else that a test runs.
+SLOW_CAMERA = "--use-fake-device-for-media-stream=fps=10"
 NewPage = Callable[..., Awaitable[Page]]
 
 
@@ -71,9 +75,10 @@ def turn(services: Services) -> Turn:
 
 
 @pytest.fixture(scope="session")
-def site(services: Services) -> Site:
-    """The whole service on its embedded defaults, with demo data; shared, so leave no trap for others."""
-    return services.site
+def site(services: Services, turn: Turn) -> Iterator[Site]:
+    """The whole service as `make run` starts it, with a TURN server; shared, so leave no trap for others."""
+    with hoichan(services.folder("site"), turn_urls=turn.url, turn_secret=turn.secret) as running:
+        yield running
 
 
 class Templates:
@@ -125,20 +130,23 @@ async def database_url(
     await services.postgresql.do(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+def chromium_flags() -> list[str]:
+    # Chromium's own sandbox refuses to run as root.
+    return [*CHROMIUM_FLAGS, SLOW_CAMERA, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+
+
 @pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """Chromium with a made-up camera and microphone, and no way out of this machine."""
     path = asked(lambda: program("chromium"))
-    # Chromium's own sandbox refuses to run as root.
-    flags = [*CHROMIUM_FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=path, args=flags)
+        chromium = await playwright.chromium.launch(executable_path=path, args=chromium_flags())
         yield chromium
         await chromium.close()
 
 
-@pytest.fixture
-async def new_page(browser: Browser) -> AsyncIterator[NewPage]:
+@asynccontextmanager
+async def pages(browser: Browser) -> AsyncIterator[NewPage]:
     """Open a page for one more person: a browser context of its own. Errors in scripts fail the test."""
     contexts = []
     complaints: list[str] = []
@@ -158,6 +166,12 @@ async def new_page(browser: Browser) -> AsyncIterator[NewPage]:
     for context in contexts:
         await context.close()
     assert complaints == []
+
+
+@pytest.fixture
+async def new_page(browser: Browser) -> AsyncIterator[NewPage]:
+    async with pages(browser) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -2,83 +2,71 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.services import free_ports
+from tests.services import HOST, ROOT, Server, environment, is_open, started, until
 
 PASSWORD = "hoichan-demo"
-STARTS_WITHIN_S = 60
+AE_TITLE = "HOICHAN"
 
 
 @dataclass(frozen=True)
-class Product:
+class Site:
+    """One running service; `settings` are its environment variables, `log` is what all roles said."""
+
     url: str
     dimse_port: int
     data: Path
-    environment: dict[str, str]
+    settings: dict[str, str]
     log: Path
 
     def command(self, *arguments: str) -> str:
         """Run `python -m server …` beside it and return what it prints."""
-        return subprocess.run(
-            [sys.executable, "-m", "server", *arguments],
-            env=self.environment,
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        ).stdout
+        return _command(self.settings, *arguments)
 
 
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/healthz", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
+def _command(settings: dict[str, str], *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "server", *arguments],
+        cwd=ROOT,
+        env=environment(settings),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{arguments}: {done.stdout[-1000:]}{done.stderr[-2000:]}")
+    return done.stdout
 
 
 @contextmanager
-def running(folder: Path, **settings: str) -> Iterator[Product]:
-    """Every role with the demo's people and cases, without its images; `settings` are environment variables."""
-    web_port, dimse_port = free_ports(2)
-    environment = os.environ | {
-        "HOICHAN_DATA_DIR": str(folder / "data"),
-        "HOICHAN_LISTEN": f"127.0.0.1:{web_port}",
-        "HOICHAN_DIMSE_PORT": str(dimse_port),
-        "HOICHAN_DEMO": "true",
-        **settings,
+def hoichan(folder: Path, **settings: str) -> Iterator[Site]:
+    """Every role with the demo's people and cases, without its images (they may come over the network).
+
+    `settings` are HOICHAN_… names without the prefix, in lower case.
+    """
+    chosen = {"data_dir": str(folder / "data"), "demo": "true", **settings}
+    # Bytecode may be written: without it each of the processes compiles every package anew.
+    env = {f"HOICHAN_{name.upper()}": value for name, value in chosen.items()} | {
+        "PYTHONDONTWRITEBYTECODE": ""
     }
-    log = folder / "server.log"
-    product = Product(f"http://127.0.0.1:{web_port}", dimse_port, folder / "data", environment, log)
-    product.command("demo", "--no-images")
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "server", "run"],
-            env=environment,
-            stdout=out,
-            stderr=out,
-            start_new_session=True,
-        )
-    try:
-        deadline = time.monotonic() + STARTS_WITHIN_S
-        while not answers(product.url):
-            if time.monotonic() > deadline or process.poll() is not None:
-                raise RuntimeError(log.read_text()[-2000:])
-            time.sleep(0.1)
-        yield product
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+    _command(env, "demo", "--no-images")
+
+    def where(ports: list[int]) -> dict[str, str]:
+        return {"HOICHAN_LISTEN": f"{HOST}:{ports[0]}", "HOICHAN_DIMSE_PORT": str(ports[1])}
+
+    def command(ports: list[int]) -> list[str]:
+        words = [f"{name}={value}" for name, value in where(ports).items()]
+        return ["env", *words, sys.executable, "-m", "server", "run"]
+
+    with started(Server(command, folder, ports=2, env=env, cwd=ROOT), signal.SIGTERM) as ports:
+        until(lambda: is_open(ports[1]), "the gateway is silent")
+        url = f"http://{HOST}:{ports[0]}"
+        yield Site(url, ports[1], folder / "data", env | where(ports), folder / "log")

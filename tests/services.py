@@ -13,7 +13,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -46,6 +45,12 @@ def program(*names: str) -> str:
     if found is None:
         raise NotInstalled(f"{names[0]} is not installed: type `make test` once as root")
     return found
+
+
+def environment(more: dict[str, str]) -> dict[str, str]:
+    """Ours with `more`, and without the settings of a service that a developer runs."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("HOICHAN_")}
+    return ours | more
 
 
 def free_ports(count: int) -> list[int]:
@@ -114,7 +119,7 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **self.env},
+                env=environment(self.env),
                 user=self.user,
                 group=None if self.user is None else pwd.getpwnam(self.user).pw_gid,
                 extra_groups=None if self.user is None else [],
@@ -281,44 +286,6 @@ def coturn(folder: Path) -> Iterator[Turn]:
         yield Turn(port, secret)
 
 
-@dataclass(frozen=True)
-class Site:
-    """The whole service with its demo data, as `make run` starts it."""
-
-    url: str
-    dimse_port: int
-    data_dir: Path
-
-
-@contextmanager
-def hoichan(folder: Path, **settings: str) -> Iterator[Site]:
-    """Run every role; `settings` are HOICHAN_… names without the prefix, in lower case."""
-
-    def command(ports: list[int]) -> list[str]:
-        chosen = {
-            "listen": f"{HOST}:{ports[0]}",
-            "dimse_port": str(ports[1]),
-            "data_dir": str(folder / "var"),
-            **settings,
-        }
-        words = [f"HOICHAN_{name.upper()}={value}" for name, value in chosen.items()]
-        # Bytecode may be written: without it each of the processes compiles every package anew.
-        return [
-            "env",
-            "-u",
-            "PYTHONDONTWRITEBYTECODE",
-            *words,
-            sys.executable,
-            "-m",
-            "server",
-            "run",
-            "--demo",
-        ]
-
-    with started(Server(command, folder, ports=2, cwd=ROOT), signal.SIGTERM) as (port, dimse_port):
-        yield Site(f"http://{HOST}:{port}", dimse_port, folder / "var")
-
-
 class Services:
     """The servers of one test process, each started when first asked for."""
 
@@ -354,7 +321,3 @@ class Services:
     @cached_property
     def turn(self) -> Turn:
         return self._stack.enter_context(coturn(self.folder("coturn")))
-
-    @cached_property
-    def site(self) -> Site:
-        return self._stack.enter_context(hoichan(self.folder("site")))

@@ -25,7 +25,8 @@ from dicom.store import BlobStore
 from server.platform import keys
 from server.platform.settings import Settings
 from tests.dicom.builders import a_dataset
-from tests.services import HOST, ROOT, Server, hoichan, started, until
+from tests.product import hoichan
+from tests.services import HOST, ROOT, Server, started, until
 
 KILLS = int(os.environ.get("SOAK_KILLS", "50"))
 SENDERS = 4
@@ -34,7 +35,7 @@ PIXELS = 64 * 64 * 2
 
 def gateway(folder: Path) -> Server:
     def command(ports: list[int]) -> list[str]:
-        words = [f"HOICHAN_DIMSE_PORT={ports[0]}", f"HOICHAN_DATA_DIR={folder / 'var'}", "HOICHAN_DEMO=true"]
+        words = [f"HOICHAN_DIMSE_PORT={ports[0]}", f"HOICHAN_DATA_DIR={folder / 'data'}", "HOICHAN_DEMO=true"]
         return ["env", *words, sys.executable, "-m", "server", "run", "--role", "gateway"]
 
     return Server(command, folder, cwd=ROOT)
@@ -91,7 +92,7 @@ def test_nothing_acknowledged_is_lost_in_a_power_cut(tmp_path: Path) -> None:
         for sender in senders:
             sender.join()
 
-    settings = Settings(data_dir=tmp_path / "var", demo=True)
+    settings = Settings(data_dir=tmp_path / "data", demo=True)
     store = BlobStore(settings.store_dir, keys.derive(settings.key, "store"))
     blobs = dict(kept(settings.data_dir))
 

@@ -5,7 +5,7 @@ import re
 from playwright.async_api import Page, Request, expect
 
 from tests.conftest import NewPage
-from tests.services import Site
+from tests.product import Site
 from tools.screens import sign_in
 
 expect.set_options(timeout=20_000)  # the first search reads the whole classification

@@ -11,7 +11,7 @@ from server.app import build_app
 from server.platform.http import routes_of
 from server.platform.settings import Settings
 from tests.conftest import NewPage
-from tests.services import Site
+from tests.product import Site
 from tools.screens import DESKTOP, PHONE, SCREENS, Screen, open_screen
 
 # What a browser does not show as a page of its own.
