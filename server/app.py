@@ -14,19 +14,19 @@ import server.consultation.policy
 import server.oversight.policy
 import server.oversight.routes
 import server.people.policy
-import server.people.routes
 from dicom.web import routes as dicomweb_routes
 from dicom.web.upload import upload_routes
 from dicom.web.viewer import viewer_routes
 from server.consultation import icd10, join, words
+from server.consultation import routes as consultation
 from server.consultation.model import Consultation
-from server.consultation.routes import TABLES
 from server.consultation.routes.ports import HUB, PICTURE, STORE
 from server.consultation.views.lines import WHOLE
 from server.imaging import Imaging, policy_rows
+from server.people import routes as people
 from server.people import sign_in
 from server.people.model import Membership, SignIn
-from server.people.routes import GUESSES, PASSWORDS, cookie_name
+from server.people.routes.edge import GUESSES, PASSWORDS, cookie_name
 from server.platform import health, http, pages
 from server.platform.bus import make_bus
 from server.platform.db import Database
@@ -90,8 +90,8 @@ def build_app(settings: Settings) -> web.Application:
     app[PICTURE] = imaging.picture
 
     for table in (
-        server.people.routes.routes,
-        *TABLES,
+        *people.TABLES,
+        *consultation.TABLES,
         server.oversight.routes.routes,
         health.routes,
     ):

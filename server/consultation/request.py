@@ -2,28 +2,26 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert as insert_postgresql
-from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from server.consultation import earlier_codes, readiness
 from server.consultation.grants import grant_case
 from server.consultation.journey import Stage, Step, Urgency, WrongStage, steps_for
-from server.consultation.model import Consultation, EarlierCode, LabValue, Question
+from server.consultation.model import Consultation, LabValue, Question
 from server.consultation.take import take
 from server.people.birth import BadBirthDate, BirthDate
-from server.people.identifiers import CitizenNumber, DocumentKind, Sex, document_number, insurance_number
-from server.people.model import Hospital, Membership
+from server.people.model import Hospital
 from server.people.names import clean_name, fold
+from server.people.staff import desk_of
 from server.platform import keys
-from server.platform.db import HERE, now
+from server.platform.db import now, today
 from server.platform.errors import Invalid, Refusal, Stale, later
 from server.platform.events import tell
-from server.platform.policy import Principal, Role
+from server.platform.policy import Principal
 
 SPECIALTIES: Mapping[str, str] = {
     "internal": later("Nội tổng hợp"),
@@ -103,15 +101,6 @@ class NotReady(Refusal):
     sentence = later("Chưa gửi được: còn thiếu {what}.")
 
 
-@dataclass(frozen=True)
-class Hint:
-    """Something that the form still lacks, in plain words; only the needed ones stop the sending."""
-
-    field: str
-    text: str
-    is_needed: bool
-
-
 async def begin(session: AsyncSession, by: Principal) -> Consultation:
     """An empty draft; its number counts the hospital's cases."""
     hospital = await session.get_one(Hospital, by.hospital_id)
@@ -174,11 +163,6 @@ def _read_birth(case: Consultation) -> None:
     case.birth_on, case.birth_precision = birth.first_day, birth.precision.value
 
 
-def today() -> dt.date:
-    """The local day in Vietnam."""
-    return now().astimezone(HERE).date()
-
-
 def _empty(name: str) -> object:
     """What stands for nothing in each column."""
     nothing: dict[str, object] = {
@@ -212,76 +196,11 @@ async def _check_target(session: AsyncSession, given: dict[str, Any], by: Princi
         raise Invalid({"target_hospital_id": later("Hãy chọn một bệnh viện trong danh sách.")})
 
 
-# (field, what is missing in words, needed to send?) in the order of the form.
-LACKING: tuple[tuple[str, str, bool], ...] = (
-    ("patient_name", later("họ tên người bệnh"), True),
-    ("birth_text", later("ngày hoặc năm sinh"), True),
-    ("summary", later("tóm tắt bệnh án"), True),
-    ("diagnosis", later("chẩn đoán"), True),
-    ("target_hospital_id", later("bệnh viện hỗ trợ"), True),
-    ("specialty", later("chuyên khoa"), True),
-    ("informed_how", later("người bệnh đã được thông tin"), True),
-    ("id_number", later("số CCCD"), False),
-    ("admission_number", later("số vào viện"), False),
-    ("admitted_on", later("ngày vào viện"), False),
-    ("course", later("diễn biến bệnh"), False),
-    ("treatment", later("điều trị đã dùng"), False),
-    ("icd10", later("mã ICD-10"), False),
-)
-
-
-def hints(case: Consultation, *, studies: int = 0) -> list[Hint]:
-    """What is still missing, the needed things first."""
-    found = [Hint(field, text, needed) for field, text, needed in LACKING if not getattr(case, field)]
-    if not case.questions:
-        found.append(Hint("questions", later("ít nhất một câu hỏi"), True))
-    if not case.labs:
-        found.append(Hint("labs", later("kết quả xét nghiệm"), False))
-    if not studies:
-        found.append(Hint("studies", later("phim, ảnh chụp"), False))
-    return sorted(found, key=lambda hint: not hint.is_needed)
-
-
-def doubts(case: Consultation) -> dict[str, str]:
-    """Numbers that cannot be right (they stop the sending) by field."""
-    wrong: dict[str, str] = {}
-    if case.id_number and case.id_kind != "none":
-        try:
-            document_number(DocumentKind(case.id_kind), case.id_number)
-        except Refusal as refusal:
-            wrong["id_number"] = refusal.text(str)
-    if case.insurance:
-        try:
-            insurance_number(case.insurance)
-        except Refusal as refusal:
-            wrong["insurance"] = refusal.text(str)
-    if case.birth_text and not case.birth_on:
-        wrong["birth_text"] = BadBirthDate.sentence
-    if case.admitted_on and case.admitted_on > today():
-        wrong["admitted_on"] = later("Ngày vào viện ở tương lai. Hãy xem lại.")
-    if case.admitted_on and case.treated_until and case.treated_until < case.admitted_on:
-        wrong["treated_until"] = later("Ngày kết thúc trước ngày vào viện. Hãy xem lại.")
-    if case.patient_name:
-        try:
-            clean_name(case.patient_name)
-        except Refusal as refusal:
-            wrong["patient_name"] = refusal.text(str)
-    return wrong
-
-
-def warnings(case: Consultation) -> list[str]:
-    """Oddities of the citizen number: said, never blocking."""
-    if case.id_kind != "cccd" or "id_number" in doubts(case) or not case.id_number:
-        return []
-    number = CitizenNumber.parse(case.id_number)
-    return [doubt.sentence for doubt in number.doubts(Sex(case.sex), case.birth, today())]
-
-
 async def send(session: AsyncSession, case: Consultation, by: Principal) -> None:
     """Send the request to the desk of the target hospital; an emergency rings there."""
-    if wrong := doubts(case):
+    if wrong := readiness.doubts(case):
         raise Invalid(wrong)
-    if needed := [hint.text for hint in hints(case) if hint.is_needed]:
+    if needed := [hint.text for hint in readiness.hints(case) if hint.is_needed]:
         raise NotReady(what=", ".join(needed))
     assert case.target_hospital_id is not None
     case.patient_name = clean_name(case.patient_name)
@@ -289,7 +208,7 @@ async def send(session: AsyncSession, case: Consultation, by: Principal) -> None
     case.sent_at = now()
     case.informed_by = case.informed_by or by.name
     await grant_case(session, case, case.target_hospital_id)
-    await remember_code(session, case)
+    await earlier_codes.remember(session, case)
     await tell(session, await desk_of(session, case.target_hospital_id), case.id, "requested")
 
 
@@ -302,44 +221,3 @@ async def answer_more(session: AsyncSession, case: Consultation, answer: str, by
     case.taken_at = None
     if case.target_hospital_id:
         await tell(session, await desk_of(session, case.target_hospital_id), case.id, "answered-more")
-
-
-async def desk_of(session: AsyncSession, hospital_id: int) -> set[int]:
-    """The coordinators of a hospital."""
-    return await people_with(session, hospital_id, Role.COORDINATOR)
-
-
-async def people_with(session: AsyncSession, hospital_id: int, role: Role) -> set[int]:
-    table = Membership.__table__  # whom to tell is the service's business, beyond the asker's scope
-    found = await session.execute(
-        select(table.c.person_id, table.c.role_words).where(
-            table.c.hospital_id == hospital_id, table.c.left_at.is_(None)
-        )
-    )
-    return {person for person, words in found if role.value in words.split()}
-
-
-async def remember_code(session: AsyncSession, case: Consultation) -> None:
-    """Next time this hospital writes the same diagnosis, its code comes first."""
-    code = case.icd10.split()[0] if case.icd10.split() else ""
-    if not code or not case.diagnosis:
-        return
-    sqlite = session.get_bind().dialect.name == "sqlite"
-    first = (insert_sqlite if sqlite else insert_postgresql)(EarlierCode)
-    await session.execute(
-        first.values(
-            hospital_id=case.hospital_id, code=code, text=case.diagnosis[:200], uses=1
-        ).on_conflict_do_update(
-            index_elements=["hospital_id", "code", "text"], set_={"uses": EarlierCode.uses + 1}
-        )
-    )
-
-
-async def earlier_codes(session: AsyncSession, hospital_id: int) -> list[tuple[str, str, int]]:
-    rows = await session.execute(
-        select(EarlierCode.code, EarlierCode.text, EarlierCode.uses)
-        .where(EarlierCode.hospital_id == hospital_id)
-        .order_by(EarlierCode.uses.desc())
-        .limit(500)
-    )
-    return [(row.code, row.text, row.uses) for row in rows]

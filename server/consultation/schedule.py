@@ -11,9 +11,9 @@ from sqlalchemy.orm import selectinload
 from server.consultation.grants import end_grants, grant_case, grant_studies, shared_study_ids
 from server.consultation.journey import Stage, Step
 from server.consultation.model import Consultation, LiveSession
-from server.consultation.request import desk_of, people_with
 from server.consultation.take import take
 from server.people.model import Membership, Person
+from server.people.staff import desk_of, people_with
 from server.platform import keys
 from server.platform.db import HERE, now
 from server.platform.errors import Invalid, NotFound, Refusal, later

@@ -8,9 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from server.consultation.grants import end_grants, grant_case, grant_studies, shared_study_ids
 from server.consultation.journey import WAITING_FOR_DESK, Stage, Step, Urgency, WrongStage
 from server.consultation.model import Consultation
-from server.consultation.request import desk_of
 from server.consultation.take import DESK, take
 from server.people.model import Hospital
+from server.people.staff import desk_of
 from server.platform.db import now
 from server.platform.errors import Invalid, later
 from server.platform.events import audit, ring, tell

@@ -44,6 +44,11 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
+def today() -> dt.date:
+    """The local day in Vietnam."""
+    return now().astimezone(HERE).date()
+
+
 class UTCDateTime(TypeDecorator[dt.datetime]):
     """Aware instants in UTC on both databases: SQLite alone would give naive ones back."""
 

@@ -28,7 +28,7 @@ from server.people.demo import (
 )
 from server.people.model import DicomPeer, Hospital, Membership, Person
 from server.people.names import fold
-from server.platform.db import Database, now
+from server.platform.db import Database, now, today
 from server.platform.policy import Principal
 from server.platform.settings import Settings
 
@@ -196,7 +196,7 @@ def _draft(demo: DemoCase, target: int | None) -> request.Draft:
         urgency=demo.urgency,
         target_hospital_id=target,
         informed_how="family" if demo.urgency is Urgency.EMERGENCY else "patient",
-        admitted_on=request.today() - dt.timedelta(days=2),
+        admitted_on=today() - dt.timedelta(days=2),
         questions=demo.questions,
         labs=tuple(request.LabDraft(name=name, value=value, unit=unit) for name, value, unit in demo.labs),
         **demo.extra,

@@ -15,10 +15,10 @@ from server.consultation.minutes.key_images import key_images
 from server.consultation.minutes.presence import members, stays_and_gaps
 from server.consultation.minutes.record import held_sessions, minutes_of
 from server.consultation.model import Consultation, KeyImage, Minutes, RoomEvent
-from server.consultation.request import INFORMED_HOW, today
+from server.consultation.request import INFORMED_HOW
 from server.people.model import Hospital, Membership, Person
 from server.people.names import capitals
-from server.platform.db import HERE
+from server.platform.db import HERE, today
 from server.platform.errors import later
 
 HOW_SIGNED = later("ký điện tử trong hoichan, nhập lại mật khẩu")

@@ -17,7 +17,7 @@ from server.consultation.routes.ports import PICTURE
 from server.consultation.views.minutes import form_as_json, minutes_page
 from server.people import sign_in
 from server.people.model import Person
-from server.people.routes import GUESSES, PASSWORDS, address_of
+from server.people.routes.edge import GUESSES, PASSWORDS, Secret, address_of
 from server.platform.errors import Invalid, NotFound, later
 from server.platform.http import SESSION, THING, parse, principal, to_json
 from server.platform.pages import language, render
@@ -157,7 +157,7 @@ async def password_is_right(asked: web.Request, password: str) -> None:
 
 class Sign(Command):
     role: Literal["secretary", "chair"]
-    password: Annotated[str, StringConstraints(max_length=200)] = ""
+    password: Secret = ""
     digest: Short = ""
 
 
@@ -179,7 +179,7 @@ async def post_give_back(asked: web.Request) -> web.Response:
 
 class AddAddendum(Command):
     text: Text = ""
-    password: Annotated[str, StringConstraints(max_length=200)] = ""
+    password: Secret = ""
 
 
 @routes.post("/consultations/{consultation}/minutes/addenda")

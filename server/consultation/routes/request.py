@@ -4,7 +4,7 @@ import asyncio
 
 from aiohttp import web
 
-from server.consultation import icd10, request, share
+from server.consultation import earlier_codes, icd10, readiness, request, share
 from server.consultation.model import Consultation
 from server.consultation.routes.answer import Command, Text, done, page_of
 from server.consultation.views.request import request_page
@@ -42,10 +42,10 @@ async def saved(asked: web.Request, case: Consultation) -> dict[str, object]:
         "saved_at": f"{case.changed_at.astimezone(HERE):%H:%M}",
         "hints": [
             {"field": hint.field, "text": translate(hint.text), "is_needed": hint.is_needed}
-            for hint in request.hints(case, studies=len(studies))
+            for hint in readiness.hints(case, studies=len(studies))
         ],
-        "doubts": {name: translate(text) for name, text in request.doubts(case).items()},
-        "warnings": [translate(text) for text in request.warnings(case)],
+        "doubts": {name: translate(text) for name, text in readiness.doubts(case).items()},
+        "warnings": [translate(text) for text in readiness.warnings(case)],
     }
 
 
@@ -58,7 +58,7 @@ async def post_request(asked: web.Request) -> web.Response:
 
 @routes.get("/icd10")
 async def get_icd10(asked: web.Request) -> web.Response:
-    earlier = await request.earlier_codes(asked[SESSION], principal(asked).hospital_id)
+    earlier = await earlier_codes.known(asked[SESSION], principal(asked).hospital_id)
     # In a thread: the first search reads the whole classification.
     found = await asyncio.to_thread(icd10.search, asked.query.get("q", ""), earlier, 12)
     return to_json([{"code": match.code, "text": match.text} for match in found])

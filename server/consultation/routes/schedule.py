@@ -6,7 +6,7 @@ from typing import Literal
 
 from aiohttp import web
 
-from server.consultation import request, schedule
+from server.consultation import schedule
 from server.consultation.calendar import MEDIA_TYPE, Booking, Guest, Method, invitation
 from server.consultation.join import NoSession
 from server.consultation.journey import Side
@@ -14,7 +14,7 @@ from server.consultation.model import Consultation
 from server.consultation.routes.answer import Command, Reason, Short, done, page_of
 from server.consultation.views.agenda import agenda_page, schedule_page
 from server.consultation.views.lines import next_session
-from server.platform.db import HERE, now
+from server.platform.db import HERE, now, today
 from server.platform.errors import Invalid, later
 from server.platform.http import SESSION, SETTINGS, THING, parse, principal
 from server.platform.pages import render
@@ -103,12 +103,11 @@ async def get_agenda(asked: web.Request) -> web.Response:
 
 def _day(asked: web.Request) -> dt.date:
     """`?day=2026-11-22`; today where nothing readable, or no day within ten years, is given."""
-    today = request.today()
     try:
         day = dt.date.fromisoformat(asked.query.get("day", ""))
     except ValueError:
-        return today
-    return day if abs((day - today).days) < FURTHEST_DAYS else today
+        return today()
+    return day if abs((day - today()).days) < FURTHEST_DAYS else today()
 
 
 @routes.get("/consultations/{consultation}/calendar.ics")

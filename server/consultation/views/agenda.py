@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.consultation import schedule
 from server.consultation.model import Consultation, LiveSession
-from server.consultation.request import today
 from server.consultation.views.lines import CaseLine, case_line, next_session, some_cases
 from server.people.model import Membership, Person
+from server.platform.db import today
 from server.platform.pages import Page
 from server.platform.policy import Principal
 

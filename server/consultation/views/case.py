@@ -9,7 +9,7 @@ from typing import ClassVar
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from server.consultation import outcome, request, share
+from server.consultation import outcome, readiness, share
 from server.consultation.journey import CLOSED, DOT_OF, Side, Step, steps_for
 from server.consultation.minutes.addenda import addenda_of
 from server.consultation.minutes.record import minutes_of
@@ -84,7 +84,7 @@ async def case_page(session: AsyncSession, case: Consultation, by: Principal) ->
         steps=steps,
         next=next_step(case, by, current, signed),
         dot=DOT_OF[case.stage],
-        warnings=request.warnings(case),
+        warnings=readiness.warnings(case),
         studies=await share.studies_of(session, case, by),
         shared=await share.shared_studies(session, case),
         documents=await documents_of(session, case),

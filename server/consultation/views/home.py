@@ -12,9 +12,9 @@ from server.consultation import triage
 from server.consultation.journey import Stage
 from server.consultation.model import Consultation, Minutes
 from server.consultation.next_step import NextStep, next_step
-from server.consultation.request import today
 from server.consultation.views.agenda import Slot, slots
 from server.consultation.views.lines import CaseLine, case_line, next_session, some_cases
+from server.platform.db import today
 from server.platform.events import Notice
 from server.platform.pages import Page
 from server.platform.policy import Principal, Role

@@ -10,8 +10,9 @@ from sqlalchemy.orm import selectinload
 from server.consultation import triage
 from server.consultation.journey import ANSWER_WITHIN_MIN, WAITING_FOR_DESK, Stage, Urgency
 from server.consultation.model import Consultation, LiveSession
-from server.consultation.request import today
+from server.people.birth import Age
 from server.people.names import capitals
+from server.platform.db import today
 
 SESSIONS = selectinload(Consultation.sessions).selectinload(LiveSession.specialist)
 FOR_LINES = (
@@ -34,7 +35,7 @@ class CaseLine:
     id: str
     code: str
     patient: str  # IN HOA
-    age: str
+    age: Age | None
     sex: int
     urgency: Urgency
     stage: Stage
@@ -63,7 +64,7 @@ def case_line(case: Consultation, booked: LiveSession | None = None) -> CaseLine
         id=case.public_id,
         code=case.code,
         patient=capitals(case.patient_name) or "—",
-        age=str(case.birth.age(today())) if case.birth else "",
+        age=case.birth.age(today()) if case.birth else None,
         sex=case.sex,
         urgency=case.urgency,
         stage=case.stage,

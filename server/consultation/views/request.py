@@ -7,7 +7,7 @@ from typing import ClassVar
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from server.consultation import request, share
+from server.consultation import readiness, share
 from server.consultation.model import Consultation, Document
 from server.people.model import Hospital
 from server.platform.pages import Page
@@ -19,7 +19,7 @@ class RequestPage(Page):
     template: ClassVar[str] = "request.html"
     case: Consultation
     hospitals: Sequence[Hospital]
-    hints: Sequence[request.Hint]
+    hints: Sequence[readiness.Hint]
     doubts: dict[str, str]
     warnings: Sequence[str]
     documents: Sequence[Document]
@@ -32,9 +32,9 @@ async def request_page(session: AsyncSession, case: Consultation, by: Principal)
     return RequestPage(
         case=case,
         hospitals=await supporting_hospitals(session, by),
-        hints=request.hints(case, studies=len(studies)),
-        doubts=request.doubts(case),
-        warnings=request.warnings(case),
+        hints=readiness.hints(case, studies=len(studies)),
+        doubts=readiness.doubts(case),
+        warnings=readiness.warnings(case),
         documents=await documents_of(session, case),
         studies=studies,
         inbox=await share.inbox(session, by),
