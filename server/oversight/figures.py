@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.people.model import Hospital
 from server.platform.db import HERE
+from server.platform.errors import later
 from server.platform.events import Event
 
 
@@ -104,7 +105,7 @@ async def figures(session: AsyncSession, first: dt.date, last: dt.date) -> Figur
 
 
 def _total(lines: Sequence[Line]) -> Line:
-    total = Line("Toàn tỉnh")
+    total = Line(later("Toàn tỉnh"))
     for line in lines:
         for name in ("requested", "emergencies", "answered", "held", "signed", "declined"):
             setattr(total, name, getattr(total, name) + getattr(line, name))

@@ -2,7 +2,7 @@
 
     python -m web.locale.texts          take new texts into the PO files, and list what is untranslated
 
-Texts are marked `_("…")` in templates, `later("…")` in Python, `t("…")` in TypeScript.
+Texts are marked `_("…")` in templates, `t("…")` in TypeScript, and `later("…")` in both languages.
 """
 
 import io
@@ -29,7 +29,7 @@ SOURCES: tuple[tuple[str, str, dict[str, tuple[int, ...] | None], dict[str, str]
     ("dicom/**/*.py", "python", KEYWORDS, {}),
     ("signaling/**/*.py", "python", KEYWORDS, {}),
     ("web/templates/**/*.html", "jinja2", KEYWORDS, JINJA),
-    ("web/src/**/*.ts", "javascript", {"t": None}, {}),
+    ("web/src/**/*.ts", "javascript", {"t": None, "later": None}, {"parse_template_string": "true"}),
 )
 
 

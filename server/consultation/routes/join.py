@@ -50,14 +50,13 @@ def room_data(
     asked: web.Request, case: Consultation, booked: LiveSession, by: Principal
 ) -> dict[str, object]:
     """What the scripts of the room are told; the patient's name is on the images and in the title only."""
-    here, line = page_of(case), case_line(case)
+    here, line, say = page_of(case), case_line(case), gettext(asked)
+    age = say(line.age.sentence).format(count=line.age.count) if line.age else ""
     is_host = by.person_id == booked.specialist_id
     return {
         "consultation": case.public_id,
         "room": booked.public_id,
-        "title": " · ".join(
-            word for word in (line.patient, line.age, gettext(asked)(SEXES[case.sex])) if word
-        ),
+        "title": " · ".join(word for word in (line.patient, age, say(SEXES[case.sex])) if word),
         "me": {
             "person": by.person_id,
             "name": full_name(by.title, by.name),

@@ -1,7 +1,7 @@
 /** The keys of the viewer: one table, from which the key sheet is written too. */
 
 import { element } from "../dom";
-import { t } from "../text";
+import { later, t } from "../text";
 import type { Tool } from "./gestures";
 
 /** What keys and buttons can do. */
@@ -33,27 +33,27 @@ interface Binding {
 }
 
 const BINDINGS: readonly Binding[] = [
-  { keys: ["ArrowUp", "ArrowDown"], shown: "↑ ↓", does: "Ảnh trước, ảnh sau (hoặc lăn chuột)", run: (c, key) => c.scrollBy(key === "ArrowUp" ? -1 : 1) },
-  { keys: ["PageUp", "PageDown"], shown: "PgUp PgDn", does: "Lùi, tới 10 ảnh", run: (c, key) => c.scrollBy(key === "PageUp" ? -10 : 10) },
-  { keys: ["Home", "End"], shown: "Home End", does: "Ảnh đầu, ảnh cuối", run: (c, key) => c.goTo(key === "Home" ? "first" : "last") },
-  { keys: ["ArrowLeft", "ArrowRight"], shown: "← →", does: "Loạt trước, loạt sau", run: (c, key) => c.stepSeries(key === "ArrowLeft" ? -1 : 1) },
-  { keys: ["1", "2", "3", "4", "5", "6", "7", "8", "9"], shown: "1 … 9", does: "Cửa sổ có sẵn (1: theo tệp)", run: (c, key) => c.preset(Number(key)) },
-  { keys: ["w"], shown: "W", does: "Chỉnh cửa sổ bằng cách kéo (chuột phải: luôn là cửa sổ)", run: (c) => c.use("window") },
-  { keys: ["s"], shown: "S", does: "Cuộn ảnh bằng cách kéo", run: (c) => c.use("scroll") },
-  { keys: ["p"], shown: "P", does: "Di chuyển ảnh (hoặc chuột giữa)", run: (c) => c.use("pan") },
-  { keys: ["z"], shown: "Z", does: "Phóng to, thu nhỏ (hoặc Ctrl + lăn chuột)", run: (c) => c.use("zoom") },
-  { keys: ["+", "=", "-"], shown: "+ −", does: "Phóng to, thu nhỏ từng nấc", run: (c, key) => c.zoomBy(key === "-" ? 0.8 : 1.25) },
-  { keys: ["l"], shown: "L", does: "Đo độ dài", run: (c) => c.use("length") },
-  { keys: ["Delete", "Backspace"], shown: "Delete", does: "Xóa số đo cuối trên ảnh", run: (c) => c.removeMark() },
-  { keys: ["f"], shown: "F", does: "Vừa khung (hoặc nháy đúp)", run: (c) => c.fit() },
-  { keys: ["o"], shown: "O", does: "Một điểm ảnh một điểm màn hình", run: (c) => c.actualSize() },
-  { keys: ["r"], shown: "R", does: "Xoay phải 90°", run: (c) => c.turn() },
-  { keys: ["h", "v"], shown: "H V", does: "Lật ngang, lật dọc", run: (c, key) => c.mirror(key === "h" ? "horizontal" : "vertical") },
-  { keys: ["i"], shown: "I", does: "Đảo đen trắng", run: (c) => c.invert() },
-  { keys: [" "], shown: "Phím cách", does: "Phát, dừng", run: (c) => c.play() },
-  { keys: ["k"], shown: "K", does: "Lưu làm ảnh chính cho biên bản", run: (c) => c.keyImage() },
-  { keys: ["b"], shown: "B", does: "Về cùng người đang dẫn", run: (c) => c.rejoin() },
-  { keys: ["?"], shown: "?", does: "Bảng phím này", run: (c) => c.help() },
+  { keys: ["ArrowUp", "ArrowDown"], shown: "↑ ↓", does: later("Ảnh trước, ảnh sau (hoặc lăn chuột)"), run: (c, key) => c.scrollBy(key === "ArrowUp" ? -1 : 1) },
+  { keys: ["PageUp", "PageDown"], shown: "PgUp PgDn", does: later("Lùi, tới 10 ảnh"), run: (c, key) => c.scrollBy(key === "PageUp" ? -10 : 10) },
+  { keys: ["Home", "End"], shown: "Home End", does: later("Ảnh đầu, ảnh cuối"), run: (c, key) => c.goTo(key === "Home" ? "first" : "last") },
+  { keys: ["ArrowLeft", "ArrowRight"], shown: "← →", does: later("Loạt trước, loạt sau"), run: (c, key) => c.stepSeries(key === "ArrowLeft" ? -1 : 1) },
+  { keys: ["1", "2", "3", "4", "5", "6", "7", "8", "9"], shown: "1 … 9", does: later("Cửa sổ có sẵn (1: theo tệp)"), run: (c, key) => c.preset(Number(key)) },
+  { keys: ["w"], shown: "W", does: later("Chỉnh cửa sổ bằng cách kéo (chuột phải: luôn là cửa sổ)"), run: (c) => c.use("window") },
+  { keys: ["s"], shown: "S", does: later("Cuộn ảnh bằng cách kéo"), run: (c) => c.use("scroll") },
+  { keys: ["p"], shown: "P", does: later("Di chuyển ảnh (hoặc chuột giữa)"), run: (c) => c.use("pan") },
+  { keys: ["z"], shown: "Z", does: later("Phóng to, thu nhỏ (hoặc Ctrl + lăn chuột)"), run: (c) => c.use("zoom") },
+  { keys: ["+", "=", "-"], shown: "+ −", does: later("Phóng to, thu nhỏ từng nấc"), run: (c, key) => c.zoomBy(key === "-" ? 0.8 : 1.25) },
+  { keys: ["l"], shown: "L", does: later("Đo độ dài"), run: (c) => c.use("length") },
+  { keys: ["Delete", "Backspace"], shown: "Delete", does: later("Xóa số đo cuối trên ảnh"), run: (c) => c.removeMark() },
+  { keys: ["f"], shown: "F", does: later("Vừa khung (hoặc nháy đúp)"), run: (c) => c.fit() },
+  { keys: ["o"], shown: "O", does: later("Một điểm ảnh một điểm màn hình"), run: (c) => c.actualSize() },
+  { keys: ["r"], shown: "R", does: later("Xoay phải 90°"), run: (c) => c.turn() },
+  { keys: ["h", "v"], shown: "H V", does: later("Lật ngang, lật dọc"), run: (c, key) => c.mirror(key === "h" ? "horizontal" : "vertical") },
+  { keys: ["i"], shown: "I", does: later("Đảo đen trắng"), run: (c) => c.invert() },
+  { keys: [" "], shown: later("Phím cách"), does: later("Phát, dừng"), run: (c) => c.play() },
+  { keys: ["k"], shown: "K", does: later("Lưu làm ảnh chính cho biên bản"), run: (c) => c.keyImage() },
+  { keys: ["b"], shown: "B", does: later("Về cùng người đang dẫn"), run: (c) => c.rejoin() },
+  { keys: ["?"], shown: "?", does: later("Bảng phím này"), run: (c) => c.help() },
 ];
 
 const BY_KEY = new Map(BINDINGS.flatMap((binding) => binding.keys.map((key) => [key, binding] as const)));

@@ -1,7 +1,7 @@
 /** The row of controls below the image: with words, all by keyboard too. */
 
 import { element } from "../dom";
-import { t } from "../text";
+import { later, t } from "../text";
 import type { Tool } from "./gestures";
 import type { Commands } from "./keys";
 import type { WindowPreset } from "./manifest";
@@ -9,11 +9,11 @@ import type { Model } from "./model";
 import { CT_PRESETS } from "./window";
 
 const TOOLS: readonly (readonly [Tool, string])[] = [
-  ["window", "Cửa sổ"],
-  ["scroll", "Cuộn"],
-  ["pan", "Di chuyển"],
-  ["zoom", "Phóng"],
-  ["length", "Đo"],
+  ["window", later("Cửa sổ")],
+  ["scroll", later("Cuộn")],
+  ["pan", later("Di chuyển")],
+  ["zoom", later("Phóng")],
+  ["length", later("Đo")],
 ];
 
 /** `voi` null: as the file says; "full": from the darkest to the brightest. */

@@ -1,5 +1,6 @@
 /** From stored values to the grey that is shown: rescale, then window (PS3.3 C.11.1, C.11.2), by a table. */
 
+import { later } from "../text";
 import type { FrameFacts, Instance, VoiLut, WindowPreset } from "./manifest";
 import type { Slice } from "./stack";
 import type { Voi } from "./state";
@@ -89,11 +90,11 @@ export function fullVoi(facts: FrameFacts, low: number, high: number): Voi {
 
 /** What a reader of CT expects; names are Vietnamese as spoken. */
 export const CT_PRESETS: readonly WindowPreset[] = [
-  { name: "bụng", center: 40, width: 400 },
-  { name: "phổi", center: -600, width: 1500 },
-  { name: "xương", center: 400, width: 1800 },
-  { name: "não", center: 40, width: 80 },
-  { name: "trung thất", center: 50, width: 350 },
+  { name: later("bụng"), center: 40, width: 400 },
+  { name: later("phổi"), center: -600, width: 1500 },
+  { name: later("xương"), center: 400, width: 1800 },
+  { name: later("não"), center: 40, width: 80 },
+  { name: later("trung thất"), center: 50, width: 350 },
 ];
 
 function lutOf(image: Instance, luts: Readonly<Record<string, VoiLut>>): VoiLut | undefined {
