@@ -24,7 +24,8 @@ from typing import BinaryIO, NewType, Self
 BlobKey = NewType("BlobKey", str)
 
 _KEY = re.compile(r"[0-9]+/[0-9a-f]{2}/[0-9a-f]{62}")
-_INCOMING = "incoming"
+_BLOBS = "[0-9]*/[0-9a-f][0-9a-f]/*"
+_INCOMING, _ASIDE = "incoming", "aside"
 
 
 class BlobMissing(Exception):
@@ -40,6 +41,7 @@ class BlobStore:
         self.root = root
         self._key = key
         self._incoming = root / _INCOMING
+        self._aside = root / _ASIDE
         _make_folder(self._incoming)
         self._remove_leftovers()
 
@@ -73,19 +75,38 @@ class BlobStore:
 
     def old(self, before_s: float) -> Iterator[BlobKey]:
         """Every blob that was committed before this instant (epoch seconds), and not again since."""
-        for path in self.root.glob("[0-9]*/[0-9a-f][0-9a-f]/*"):
+        for path in self.root.glob(_BLOBS):
             if path.stat().st_mtime < before_s:
                 yield BlobKey(path.relative_to(self.root).as_posix())
 
-    def delete_old(self, key: str, before_s: float) -> bool:
-        """Remove a blob unless the same bytes were committed since `before_s`; say whether it is gone."""
-        path = self.path(key)
+    def set_aside(self, key: str, before_s: float) -> bool:
+        """Put a blob out of the way unless the same bytes were committed since `before_s`; say whether it was."""
+        path, aside = self.path(key), self._aside / key
+        _make_folder(aside.parent)
         with _Locked(path.parent, fcntl.LOCK_EX):
             if not path.exists() or path.stat().st_mtime >= before_s:
                 return False
-            path.unlink()
+            os.utime(path)  # its time aside counts from here
+            path.replace(aside)
+        _flush_folder(aside.parent)
         _flush_folder(path.parent)
         return True
+
+    def aside(self) -> Iterator[tuple[BlobKey, float]]:
+        """Every blob that was set aside, and since when (epoch seconds)."""
+        for path in self._aside.glob(_BLOBS):
+            yield BlobKey(path.relative_to(self._aside).as_posix()), path.stat().st_mtime
+
+    def take_back(self, key: str) -> None:
+        """Put a blob that was set aside in its place again."""
+        path = self.path(key)
+        _make_folder(path.parent)
+        (self._aside / key).replace(path)
+        _flush_folder(path.parent)
+
+    def forget(self, key: str) -> None:
+        """Remove a blob that was set aside, for good."""
+        (self._aside / key).unlink(missing_ok=True)
 
     def _new_file(self) -> tuple[Path, int]:
         path = self._incoming / secrets.token_hex(16)
@@ -147,7 +168,7 @@ class BlobWriter:
         key = self._store.name(self._owner_id, self._hash.digest())
         final = self._store.path(key)
         _make_folder(final.parent)
-        with _Locked(final.parent, fcntl.LOCK_SH):  # or `delete_old` might take away what comes again
+        with _Locked(final.parent, fcntl.LOCK_SH):  # or `set_aside` might take away what comes again
             os.utime(self._descriptor)  # its age counts from here
             self.path.replace(final)
         _flush_folder(final.parent)

@@ -96,7 +96,7 @@ async def gateway(settings: Settings) -> None:
 async def worker(settings: Settings) -> None:
     from server.imaging import Imaging
     from server.models import NAME_BLOBS
-    from server.platform import keys, upkeep
+    from server.platform import keys, orphans, upkeep
     from server.platform.bus import make_bus
     from server.platform.db import Database
     from server.platform.jobs import work
@@ -112,9 +112,7 @@ async def worker(settings: Settings) -> None:
             upkeep.every(upkeep.OUTBOX_S, lambda: upkeep.deliver(database, bus.publish)),
             upkeep.every(upkeep.ANCHOR_S, lambda: upkeep.anchor(database, settings.anchors, key)),
             upkeep.every(upkeep.SWEEP_S, lambda: upkeep.tidy(database)),
-            upkeep.every(
-                upkeep.ORPHANS_S, lambda: upkeep.remove_orphans(database, imaging.store, NAME_BLOBS)
-            ),
+            upkeep.every(orphans.EVERY_S, lambda: orphans.clear(database, imaging.store, NAME_BLOBS)),
         )
         tasks = [asyncio.create_task(clock) for clock in clocks]
         await _until_told()

@@ -1,4 +1,4 @@
-"""What the worker does by the clock: deliver the outbox, anchor the audit's heads outside, sweep, clear the store."""
+"""What the worker does by the clock: deliver the outbox, anchor the audit's heads outside, sweep."""
 
 import asyncio
 import datetime as dt
@@ -6,12 +6,10 @@ import json
 import logging
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from itertools import islice
 from pathlib import Path
 
-from sqlalchemy import Table, delete, select, update
+from sqlalchemy import delete, select, update
 
-from dicom.store import BlobStore
 from server.platform import keys
 from server.platform.db import Database, now
 from server.platform.events import Audit, AuditHead, Outbox
@@ -22,10 +20,7 @@ log = logging.getLogger(__name__)
 OUTBOX_S = 1.0
 ANCHOR_S = 300.0
 SWEEP_S = 3600.0
-ORPHANS_S = 6 * 3600.0
 BATCH = 100
-BLOBS_AT_ONCE = 500
-ORPHAN_AFTER = dt.timedelta(days=1)  # no transaction lasts so long
 KEPT = dt.timedelta(days=30)
 Ring = Callable[[str, str], Awaitable[None]]
 
@@ -97,25 +92,6 @@ async def tidy(database: Database) -> None:
     async with database.system() as session:
         await sweep(session)
         await session.execute(delete(Outbox).where(Outbox.sent_at < now() - KEPT))
-
-
-async def remove_orphans(database: Database, store: BlobStore, named_by: Sequence[Table]) -> int:
-    """Remove blobs that no row names a day after they came: the crash between their flush and the commit of
-    their row left them. Their senders got no answer, and sent them again.
-    """
-    before_s = (now() - ORPHAN_AFTER).timestamp()
-    old = store.old(before_s)
-    removed = 0
-    while some := await asyncio.to_thread(lambda: set(islice(old, BLOBS_AT_ONCE))):
-        async with database.read() as connection:
-            for table in named_by:
-                named = select(table.c.blob).where(table.c.blob.in_(some))
-                some -= set(await connection.scalars(named))
-        for key in some:
-            removed += await asyncio.to_thread(store.delete_old, key, before_s)
-    if removed:
-        log.warning("removed %d blobs that no row names", removed)
-    return removed
 
 
 async def every(seconds: float, work: Callable[[], Awaitable[object]]) -> None:

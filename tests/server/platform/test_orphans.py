@@ -1,4 +1,4 @@
-"""What the worker does by the clock."""
+"""Blobs that no row names."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import dicom.index
 from dicom.store import BlobStore
 from server.models import NAME_BLOBS
 from server.platform.db import Base
-from server.platform.upkeep import ORPHAN_AFTER, remove_orphans
+from server.platform.orphans import FEW, YOUNG, clear
 from tests.server.house import House
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(32)
-DAY_S = ORPHAN_AFTER.total_seconds()
+DAY_S = YOUNG.total_seconds()
 
 
 def a_blob(store: BlobStore, content: bytes, age_s: float) -> str:
@@ -35,14 +35,23 @@ def store(own_house: House) -> BlobStore:
     return found
 
 
-async def test_a_blob_that_no_row_names_is_removed_after_a_day(own_house: House, store: BlobStore) -> None:
+async def test_a_blob_that_no_row_names_is_set_aside_after_a_day_and_forgotten_after_a_month(
+    own_house: House, store: BlobStore
+) -> None:
     orphan, young = a_blob(store, b"crashed", DAY_S + 60), a_blob(store, b"on its way", DAY_S - 60)
-    assert await remove_orphans(own_house.database, store, NAME_BLOBS) == 1
+    assert await clear(own_house.database, store, NAME_BLOBS) == 1
     assert not store.path(orphan).exists()
     assert store.path(young).exists()
+    assert [key for key, _ in store.aside()] == [orphan]
+
+    os.utime(store.root / "aside" / orphan, (0, 0))
+    await clear(own_house.database, store, NAME_BLOBS)
+    assert list(store.aside()) == []
 
 
-async def test_what_a_row_names_stays_however_old(own_house: House, store: BlobStore) -> None:
+async def test_what_a_row_names_stays_however_old_and_comes_back_from_aside(
+    own_house: House, store: BlobStore
+) -> None:
     await own_house.a_study("L")
     case = await own_house.a_consultation()
     added = await (await own_house.by("doctor.L")).ask("POST", f"/consultations/{case}/documents", data=PNG)
@@ -51,8 +60,21 @@ async def test_what_a_row_names_stays_however_old(own_house: House, store: BlobS
     assert len(kept) == 2
     for key in kept:
         os.utime(store.path(key), (0, 0))
-    assert await remove_orphans(own_house.database, store, NAME_BLOBS) == 0
+    assert await clear(own_house.database, store, NAME_BLOBS) == 0
     assert set(store.old(time.time())) == kept
+
+    assert store.set_aside(min(kept), time.time())
+    await clear(own_house.database, store, NAME_BLOBS)
+    assert set(store.old(time.time() + 60)) == kept
+
+
+async def test_a_store_under_a_database_that_is_not_its_own_is_left_alone(
+    own_house: House, store: BlobStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys = {a_blob(store, b"image %d" % number, DAY_S + 60) for number in range(FEW + 1)}
+    assert await clear(own_house.database, store, NAME_BLOBS) == 0
+    assert set(store.old(time.time())) == keys
+    assert "is this the right database?" in caplog.text
 
 
 async def test_bytes_that_came_again_meanwhile_stay(store: BlobStore) -> None:
@@ -62,7 +84,7 @@ async def test_bytes_that_came_again_meanwhile_stay(store: BlobStore) -> None:
     with store.new(1) as writer:
         writer.write(b"twice")
         assert writer.commit_here() == key
-    assert not store.delete_old(key, before_s)
+    assert not store.set_aside(key, before_s)
     assert store.path(key).exists()
 
 
