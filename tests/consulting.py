@@ -19,11 +19,13 @@ from dicom.sampledata import Patient, Study
 from tests.conftest import NewPage
 from tests.dicom.reference import grey8
 from tests.product import PASSWORD, Site
+from tests.waiting import until_so
 
 NAME = "Lý Thị Thử Nghiệm"
 PATIENT = Patient("LÝ^Thị Thử Nghiệm", "044166900088", date(1966, 5, 4), "F")
 WIDE = {"width": 1366, "height": 768}
 BUSY_MS = 30_000  # a machine of two cores with two browsers and a video call on it
+expect.set_options(timeout=20_000)
 # Every connection the page makes, so that getStats can be asked from outside.
 WATCH_CALLS = """
 window.calls = [];
@@ -146,13 +148,13 @@ async def leave(page: Page) -> None:
     await page.wait_for_url(lambda url: not url.endswith("/room"))
 
 
-async def see_and_hear(*pages: Page, timeout_ms: float = BUSY_MS) -> None:
+async def see_and_hear(*pages: Page, within_s: float = 30) -> None:
     """Each decodes pictures and hears sound of all the others, and goes on doing so."""
 
     async def flows(page: Page) -> None:
         before = await page.evaluate(CALLS)
         peers = len(pages) - 1
-        await page.wait_for_function(FLOWS, arg=[peers, before], timeout=timeout_ms, polling=200)
+        await until_so(page, FLOWS, [peers, before], within_s=within_s)
 
     await asyncio.gather(*map(flows, pages))
     await asyncio.gather(*map(flows, pages))

@@ -13,11 +13,11 @@ from tests.services import Turn
 from tests.signaling.building import a_seat
 from tests.signaling.cable import a_cable
 from tests.signaling.roomhouse import RoomHouse, a_room_house
+from tests.waiting import until_so
 
 HUONG = a_seat("Hường")
 HOA = a_seat("Hoa", "host", title="BSCKII.", hospital="BVĐK tỉnh", site="BVĐK tỉnh")
 KHAC = a_seat("Khắc", hospital="BVĐK Lệ Ninh", site="Lệ Ninh")
-FLOWS_MS = 15_000
 
 # What getStats says of every connection of the page: frames decoded, packets of voice, the kind of way.
 SUMMARIES = """async () => Promise.all([...window.hoichanCall.links.values()].map(async (link) => {
@@ -45,7 +45,7 @@ async def enter(house: RoomHouse, new_page: NewPage, seat: Seat, port: int | Non
 
 async def flows(page: Page, links: int = 1, frames: int = 20, packets: int = 50) -> None:
     """Wait until pictures and voice of all the others have come."""
-    await page.wait_for_function(FLOWS, arg=[links, frames, packets], timeout=FLOWS_MS, polling=200)
+    await until_so(page, FLOWS, [links, frames, packets])
 
 
 async def goes_on(page: Page) -> None:
@@ -160,7 +160,7 @@ async def test_media_goes_through_the_relay_where_there_is_no_other_way(
         hoa = await enter(house, new_page, HOA)
         await asyncio.gather(flows(huong), flows(hoa))
         relayed = f"async () => (await ({SUMMARIES})()).every(({{ localKind }}) => localKind === 'relay')"
-        await huong.wait_for_function(relayed, polling=200)
+        await until_so(huong, relayed)
 
 
 async def test_a_refused_camera_is_explained_and_the_room_works(house: RoomHouse, new_page: NewPage) -> None:
