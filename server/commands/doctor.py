@@ -1,6 +1,8 @@
 """`doctor`: a green and red list of what the service stands on, each red line with what to do."""
 
 import asyncio
+import contextlib
+import datetime as dt
 import shutil
 import socket
 import ssl
@@ -10,16 +12,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 
-from server.platform.db import Database, alembic_config
-from server.platform.settings import Settings
+from server.platform import bus
+from server.platform.db import Database, alembic_config, now
+from server.platform.events import Audit
+from server.platform.settings import LOOPBACK, Settings
+from signaling.ice import IceConfig
 
 FREE_BYTES = 10 * 1024**3
 CERTIFICATE_DAYS = 14
 CLOCK_S = 5.0
-FONTS = Path(__file__).parents[2] / "web" / "fonts" / "pdf"
-PAGES = Path(__file__).parents[2] / "web" / "dist" / ".vite" / "manifest.json"
+PATIENCE_S = 5.0
+KEY_CHARACTERS = 32
+WEB = Path(__file__).parents[2] / "web"
+FONTS = WEB / "fonts" / "pdf"
+PAGES = WEB / "dist" / ".vite" / "manifest.json"
+NOT_A_PDU = bytes([0x0F, 0, 0, 0, 0, 0])  # what speaks DICOM answers it with A-ABORT (PS3.8 9.2, AA-1)
+ABORT = 0x07
 
 
 @dataclass(frozen=True)
@@ -29,82 +39,107 @@ class Finding:
     words: str
 
 
+class Wrong(Exception):
+    """What is so and what to do, for the red line."""
+
+
 async def examine(settings: Settings) -> list[Finding]:
     """Look at everything; one that cannot be looked at is red, never silent."""
     found = []
-    for what, look in LOOKS:
+    for what, look, remedy in LOOKS:
         try:
-            is_good, words = await look(settings)
+            async with asyncio.timeout(4 * PATIENCE_S):
+                found.append(Finding(what, True, await look(settings)))
+        except Wrong as wrong:
+            found.append(Finding(what, False, str(wrong)))
         except Exception as fault:  # whatever is wrong with it is the finding
-            is_good, words = False, f"không kiểm tra được ({type(fault).__name__})"
-        found.append(Finding(what, is_good, words))
+            found.append(Finding(what, False, f"không kiểm tra được ({type(fault).__name__}): {remedy}"))
     return found
 
 
-async def _database(settings: Settings) -> tuple[bool, str]:
+# --- database and clock ------------------------------------------------------------------------
+
+
+async def _database(settings: Settings) -> str:
     from alembic.script import ScriptDirectory
 
+    if not settings.database_url.get_secret_value() and not (settings.data_dir / "hoichan.db").exists():
+        raise Wrong("chưa có: chạy `python -m server migrate`")
     database = Database(settings.database)
     try:
-        async with database.read() as connection:
+        async with asyncio.timeout(PATIENCE_S), database.read() as connection:
             here = await connection.scalar(text("SELECT version_num FROM alembic_version"))
     finally:
         await database.close()
-    head = ScriptDirectory.from_config(alembic_config(settings.database)).get_current_head()
     kind = "SQLite" if database.is_sqlite else "PostgreSQL"
-    return here == head, kind if here == head else f"{kind}: chạy `python -m server migrate`"
+    if here != ScriptDirectory.from_config(alembic_config(settings.database)).get_current_head():
+        raise Wrong(f"{kind} chưa ở phiên bản này: chạy `python -m server migrate`")
+    return kind
 
 
-async def _clock(settings: Settings) -> tuple[bool, str]:
-    """Against the database's clock, where that is another machine's."""
+async def _clock(settings: Settings) -> str:
+    """Not behind what was written already, and not apart from the clock of a database elsewhere."""
+    if not settings.database_url.get_secret_value() and not (settings.data_dir / "hoichan.db").exists():
+        return "giờ máy này"
     database = Database(settings.database)
-    if database.is_sqlite:
+    there: float | None = None
+    try:
+        async with asyncio.timeout(PATIENCE_S), database.read() as connection:
+            newest: dt.datetime | None = await connection.scalar(select(func.max(Audit.at)))
+            if not database.is_sqlite:
+                there = float(
+                    await connection.scalar(text("SELECT extract(epoch FROM clock_timestamp())")) or 0
+                )
+    finally:
         await database.close()
-        year = time.gmtime().tm_year
-        return year >= 2026, "giờ máy này" if year >= 2026 else "đồng hồ máy sai năm: bật NTP"
-    async with database.read() as connection:
-        there = await connection.scalar(text("SELECT extract(epoch FROM clock_timestamp())"))
-    await database.close()
-    apart = abs(time.time() - float(there or 0))
-    return apart < CLOCK_S, f"lệch {apart:.1f} giây" + (
-        "" if apart < CLOCK_S else ": bật NTP trên cả hai máy"
-    )
+    if newest is not None and (newest - now()).total_seconds() > CLOCK_S:
+        raise Wrong("đồng hồ máy này chậm hơn nhật ký đã ghi: bật đồng bộ giờ (NTP)")
+    if there is None:
+        return "giờ máy này"
+    apart = abs(time.time() - there)
+    if apart > CLOCK_S:
+        raise Wrong(f"lệch {apart:.0f} giây với máy cơ sở dữ liệu: bật NTP trên cả hai máy")
+    return f"lệch {apart:.1f} giây với máy cơ sở dữ liệu"
 
 
-async def _disk(settings: Settings) -> tuple[bool, str]:
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    probe = settings.data_dir / ".doctor"
+# --- this machine ------------------------------------------------------------------------------
+
+
+async def _disk(settings: Settings) -> str:
+    free = min(_free(settings.data_dir), _free(settings.store_dir))
+    words = f"còn {free / 1024**3:.0f} GB"
+    if free < FREE_BYTES:
+        raise Wrong(f"{words}: cần hơn {FREE_BYTES / 1024**3:.0f} GB, hãy dọn hoặc thêm đĩa")
+    return words
+
+
+def _free(folder: Path) -> int:
+    """Free bytes where a file was really written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    probe = folder / ".doctor"
     probe.write_bytes(b"x")
     probe.unlink()
-    free = shutil.disk_usage(settings.data_dir).free
-    words = f"còn {free / 1024**3:.0f} GB"
-    return free > FREE_BYTES, words if free > FREE_BYTES else f"{words}: cần hơn 10 GB, dọn hoặc thêm đĩa"
+    return shutil.disk_usage(folder).free
 
 
-async def _redis(settings: Settings) -> tuple[bool, str]:
-    from server.platform.bus import make_bus
-
-    if not settings.redis_url.get_secret_value():
-        return True, "không dùng (một máy)"
-    async with asyncio.timeout(5), make_bus(settings) as bus:
-        await bus.publish("doctor", "{}")
-    return True, "trả lời"
-
-
-async def _ports(settings: Settings) -> tuple[bool, str]:
-    """Each port is ours (the service answers) or free."""
-    wrong = []
-    for host, port in ((settings.host, settings.port), (settings.dimse_listen, settings.dimse_port)):
-        if not _is_free(host, port) and not await _answers(host, port):
-            wrong.append(str(port))
-    return (
-        not wrong,
-        "dùng được" if not wrong else f"cổng {', '.join(wrong)} bị chương trình khác giữ: đổi cổng",
+async def _ports(settings: Settings) -> str:
+    """Each port is free, or the service itself answers there."""
+    asked = (
+        (settings.host, settings.port, _is_our_web),
+        (settings.dimse_listen, settings.dimse_port, _speaks_dicom),
     )
+    taken = [
+        str(port) for host, port, is_ours in asked if not (_is_free(host, port) or await is_ours(host, port))
+    ]
+    if taken:
+        raise Wrong(
+            f"cổng {', '.join(taken)} bị chương trình khác giữ: tắt nó, hoặc đổi HOICHAN_LISTEN, HOICHAN_DIMSE_PORT"
+        )
+    return f"{settings.port}, {settings.dimse_port}"
 
 
 def _is_free(host: str, port: int) -> bool:
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -113,75 +148,140 @@ def _is_free(host: str, port: int) -> bool:
     return True
 
 
-async def _answers(host: str, port: int) -> bool:
-    try:
-        async with asyncio.timeout(3):
-            _, writer = await asyncio.open_connection(host, port)
-            writer.close()
-    except (OSError, TimeoutError):
-        return False
-    return True
+async def _is_our_web(host: str, port: int) -> bool:
+    said = await _said(host, port, b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n")
+    return said.startswith(b"HTTP/1.") and said.endswith(b"\r\n\r\nok\n")
 
 
-async def _fonts(_settings: Settings) -> tuple[bool, str]:
+async def _speaks_dicom(host: str, port: int) -> bool:
+    return (await _said(host, port, NOT_A_PDU))[:1] == bytes([ABORT])
+
+
+async def _said(host: str, port: int, asked: bytes) -> bytes:
+    """What a server answers until it closes; nothing where it does not."""
+    with contextlib.suppress(OSError, TimeoutError):
+        async with asyncio.timeout(PATIENCE_S):
+            reader, writer = await asyncio.open_connection(host, port)
+            with contextlib.closing(writer):
+                writer.write(asked)
+                return await reader.read(65536)
+    return b""
+
+
+async def _fonts(_settings: Settings) -> str:
     found = list(FONTS.glob("*.ttf"))
-    return bool(found), f"{len(found)} tệp" if found else "thiếu web/fonts/pdf: tải lại bản phát hành"
+    if not found:
+        raise Wrong("thiếu web/fonts/pdf: tải lại bản phát hành")
+    return f"{len(found)} tệp"
 
 
-async def _pages(_settings: Settings) -> tuple[bool, str]:
-    return PAGES.exists(), "đã dựng" if PAGES.exists() else "chưa dựng: chạy `make run` một lần"
+async def _pages(_settings: Settings) -> str:
+    if not PAGES.exists():
+        raise Wrong("chưa dựng: chạy `make run` một lần")
+    return "đã dựng"
 
 
-async def _turn(settings: Settings) -> tuple[bool, str]:
-    servers = [url for url in settings.turn_urls if url.startswith(("turn:", "turns:"))]
+async def _key(settings: Settings) -> str:
+    given = settings.secret_key.get_secret_value()
+    if settings.database_url.get_secret_value() and not given:
+        raise Wrong("đặt HOICHAN_SECRET_KEY (openssl rand -hex 32) khi chạy với PostgreSQL")
+    if given and len(given) < KEY_CHARACTERS:
+        raise Wrong(f"HOICHAN_SECRET_KEY cần ít nhất {KEY_CHARACTERS} ký tự: openssl rand -hex 32")
+    return "có"
+
+
+# --- other machines ----------------------------------------------------------------------------
+
+
+async def _redis(settings: Settings) -> str:
+    url = settings.redis_url.get_secret_value()
+    if not url:
+        return "không dùng (một máy)"
+    async with asyncio.timeout(PATIENCE_S):
+        await bus.ping(url)
+    return "trả lời"
+
+
+async def _turn(settings: Settings) -> str:
+    """Ask each server for a relay, as a browser would, with credentials of ours."""
+    ice = IceConfig(settings.turn_urls, settings.turn_secret.get_secret_value())
+    servers = [server for server in ice.servers("doctor", "doctor") if server.username]
     if not servers:
-        return True, "không dùng: chỉ gọi được khi hai bên nối thẳng với nhau"
-    dead = []
-    for url in servers:
-        host, _, port = url.split(":", 1)[1].partition("?")[0].partition(":")
-        if not await _answers(host, int(port or (5349 if url.startswith("turns") else 3478))):
-            dead.append(url)
-    return not dead, "trả lời" if not dead else f"không trả lời: {', '.join(dead)}; mở cổng trên tường lửa"
+        return "không dùng: chỉ gọi được khi hai bên nối thẳng với nhau"
+    for server in servers:
+        for url in server.urls:
+            await _allocate(url, server.username or "", server.credential or "")
+    return f"cấp được đường chuyển tiếp: {', '.join(url for server in servers for url in server.urls)}"
 
 
-async def _certificate(settings: Settings) -> tuple[bool, str]:
+async def _allocate(url: str, username: str, credential: str) -> None:
+    from aioice.stun import TransactionError, TransactionFailed
+    from aioice.turn import create_turn_endpoint
+
+    scheme, _, rest = url.partition(":")
+    place, _, query = rest.partition("?")
+    host, _, port = place.rpartition(":") if place.rpartition(":")[2].isdigit() else (place, "", "")
+    is_tls = scheme == "turns"
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            transport, _protocol = await create_turn_endpoint(
+                asyncio.DatagramProtocol,
+                (host.strip("[]"), int(port or (5349 if is_tls else 3478))),
+                username=username,
+                password=credential,
+                ssl=is_tls or None,
+                transport="udp" if "transport=udp" in query or not (is_tls or query) else "tcp",
+            )
+    except TransactionFailed:
+        raise Wrong(f"{url} từ chối: HOICHAN_TURN_SECRET phải giống static-auth-secret của coturn") from None
+    except (TransactionError, TimeoutError, OSError):
+        raise Wrong(f"{url} không trả lời: bật coturn, mở cổng trên tường lửa") from None
+    transport.close()
+    await asyncio.sleep(0.05)  # until it has said that it needs the relay no more
+
+
+async def _certificate(settings: Settings) -> str:
     if not settings.is_https:
-        is_local = settings.host in {"127.0.0.1", "localhost", "::1"}
-        words = (
-            "không cần trên máy này" if is_local else "camera cần HTTPS: đặt HOICHAN_PUBLIC_URL và chứng thư"
-        )
-        return is_local, words
+        if settings.host in LOOPBACK:
+            return "không cần trên máy này"
+        raise Wrong("trình duyệt chỉ mở camera qua HTTPS: đặt HOICHAN_PUBLIC_URL và chứng thư")
     parts = urlsplit(settings.origin)
-    context = ssl.create_default_context()
-    async with asyncio.timeout(5):
-        _, writer = await asyncio.open_connection(
-            parts.hostname, parts.port or 443, ssl=context, server_hostname=parts.hostname
-        )
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            _, writer = await asyncio.open_connection(
+                parts.hostname,
+                parts.port or 443,
+                ssl=ssl.create_default_context(),
+                server_hostname=parts.hostname,
+            )
+    except ssl.SSLCertVerificationError as refused:
+        raise Wrong(
+            f"máy này không tin ({refused.verify_message}): thay chứng thư; với CA riêng, đặt SSL_CERT_FILE=root.crt "
+            "rồi thử lại, và cài root.crt vào máy của người dùng"
+        ) from None
     found = writer.get_extra_info("peercert")
     writer.close()
     days = (ssl.cert_time_to_seconds(found["notAfter"]) - time.time()) / 86400
-    return days > CERTIFICATE_DAYS, f"còn {days:.0f} ngày"
+    if days < CERTIFICATE_DAYS:
+        raise Wrong(f"còn {days:.0f} ngày: gia hạn chứng thư ngay")
+    return f"còn {days:.0f} ngày"
 
 
-async def _secrets(settings: Settings) -> tuple[bool, str]:
-    given = settings.secret_key.get_secret_value()
-    if settings.database_url.get_secret_value() and not given:
-        return False, "đặt HOICHAN_SECRET_KEY khi chạy nhiều máy"
-    if given and len(given) < 32:
-        return False, "HOICHAN_SECRET_KEY cần ít nhất 32 ký tự"
-    return True, "có"
-
-
-Look = Callable[[Settings], Awaitable[tuple[bool, str]]]
-LOOKS: tuple[tuple[str, Look], ...] = (
-    ("Cơ sở dữ liệu", _database),
-    ("Đồng hồ", _clock),
-    ("Ổ đĩa", _disk),
-    ("Redis", _redis),
-    ("Cổng", _ports),
-    ("Phông chữ PDF", _fonts),
-    ("Trang web", _pages),
-    ("TURN", _turn),
-    ("Chứng thư", _certificate),
-    ("Khóa", _secrets),
+Look = Callable[[Settings], Awaitable[str]]
+# What, how to look, and what to do where that is not possible.
+LOOKS: tuple[tuple[str, Look, str], ...] = (
+    (
+        "Cơ sở dữ liệu",
+        _database,
+        "xem HOICHAN_DATABASE_URL và máy chủ PostgreSQL; lần đầu chạy `python -m server migrate`",
+    ),
+    ("Đồng hồ", _clock, "chữa cơ sở dữ liệu trước"),
+    ("Ổ đĩa", _disk, "HOICHAN_DATA_DIR phải là thư mục mà dịch vụ ghi được"),
+    ("Redis", _redis, "xem HOICHAN_REDIS_URL, mật khẩu và máy chủ Redis"),
+    ("Cổng", _ports, "xem HOICHAN_LISTEN và HOICHAN_DIMSE_PORT"),
+    ("Phông chữ PDF", _fonts, "tải lại bản phát hành"),
+    ("Trang web", _pages, "chạy `make run` một lần"),
+    ("TURN", _turn, "xem HOICHAN_TURN_URLS"),
+    ("Chứng thư", _certificate, "xem HOICHAN_PUBLIC_URL và proxy HTTPS (Caddy)"),
+    ("Khóa", _key, "xem HOICHAN_SECRET_KEY"),
 )

@@ -338,6 +338,14 @@ class RedisBus(_LineBus):
         await self._redis.aclose()
 
 
+async def ping(url: str) -> None:
+    """Raises RedisError or OSError where Redis does not answer."""
+    from redis.asyncio import from_url
+
+    async with from_url(url, socket_connect_timeout=RING_S) as redis:
+        await redis.ping()
+
+
 def make_bus(settings: Settings) -> LocalBus:
     """The bus of this process, still closed: Redis where set, else the Unix socket under the data folder."""
     url = settings.redis_url.get_secret_value()
