@@ -66,9 +66,11 @@ class Outcome:
     study_ids: set[int] = field(default_factory=set)
     refused: list[RefusedFile] = field(default_factory=list)
     refused_count: int = 0
+    was_unavailable: bool = False  # a file was refused for a fault of ours, not of its own
 
     def refuse(self, name: str, reason: BadInstance) -> None:
         self.refused_count += 1
+        self.was_unavailable |= reason.code == "unavailable"
         if len(self.refused) < _MAX_LISTED:
             self.refused.append(RefusedFile(name, reason.code, reason.sentence))
 

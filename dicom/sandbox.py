@@ -86,7 +86,8 @@ class Sandbox:
     async def run(self, name: str, /, **arguments: Any) -> Any:
         """Run a function of `sandboxed.FUNCTIONS` with arguments of JSON, Path and bytes; so is its result.
 
-        Raises BadInstance: the function's own, or "too-costly" when it hit a limit.
+        Raises BadInstance: the function's own, "too-costly" when it hit a limit, or "unavailable" when this
+        machine had no time for it: a child that computes meets its limit of processor time long before.
         """
         request = sandboxed.pack({"name": name, "arguments": arguments})
         for attempt in range(2):
@@ -110,7 +111,7 @@ class Sandbox:
                 child.kill()
             self._idle.put_nowait(None)
             if isinstance(error, TimeoutError):
-                raise BadInstance("too-costly") from error
+                raise BadInstance("unavailable") from error
             raise
         if child.jobs >= self._jobs:
             child.kill()

@@ -129,11 +129,14 @@ class Spool:
         return [upload for upload in found if upload is not None and upload.state is State.CHECKING]
 
     def remove_old(self) -> None:
-        """Forget what nobody has touched for two days."""
+        """Forget what nobody has touched for two days, but never what is complete and unchecked."""
         oldest = time.time() - MAX_AGE_S
-        for folder in self._folders():
+        for folder in list(self._folders()):
             record = folder / "record.json"
-            if (record if record.exists() else folder).stat().st_mtime < oldest:
+            if (record if record.exists() else folder).stat().st_mtime >= oldest:
+                continue
+            upload = self.find(folder.name)
+            if upload is None or upload.state is not State.CHECKING:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _folders(self) -> Iterator[Path]:

@@ -15,7 +15,7 @@ import server.oversight.policy
 import server.oversight.routes
 import server.people.policy
 from dicom.web import routes as dicomweb_routes
-from dicom.web.upload import upload_routes
+from dicom.web.upload import add_uploads
 from dicom.web.viewer import viewer_routes
 from server.consultation import icd10, join, words
 from server.consultation import routes as consultation
@@ -102,7 +102,7 @@ def build_app(settings: Settings) -> web.Application:
     for prefix in ("", "/consultations/{consultation}"):
         app.add_routes(dicomweb_routes(f"{prefix}/dicom-web", imaging))
         app.add_routes(viewer_routes(f"{prefix}/images", imaging))
-    app.add_routes(upload_routes("/uploads", imaging, settings.upload_limit_bytes))
+    add_uploads(app, "/uploads", imaging, settings.upload_limit_bytes)
     imaging_routes = http.routes_of(app) - before
     app.router.add_static("/static", STATIC, append_version=False)
 

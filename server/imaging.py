@@ -139,6 +139,8 @@ class Imaging:
                 await self.frames.ensure_frames(row.blob)
                 made: dict[str, Any] = {"frames_at_ms": int(time.time() * 1000)}
             except BadInstance as refused:
+                if refused.code == "unavailable":
+                    raise  # no verdict: the job is done again
                 made = {"frames_refused": refused.code}
             async with self._database.system() as session:
                 await session.execute(update(table).where(table.c.id == row.id).values(**made))

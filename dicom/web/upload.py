@@ -8,6 +8,7 @@ of an upload is at its address, for the person who made it.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -32,6 +33,8 @@ _AT_ONCE_BYTES: Final = 16 << 20  # smaller files are taken in one go, without a
 _FLUSH_BYTES: Final = 8 << 20  # a crash costs no more of what was not acknowledged
 _WAIT_S: Final = 2  # for the verdict, before the answer says that it is still being looked for
 _CHECKING_AT_ONCE: Final = 2
+_TRIES: Final = 5  # to check what the sandbox had no time for
+_LONGEST_PAUSE_S: Final = 60
 
 
 class UploadPorts(Ports, Protocol):
@@ -41,11 +44,13 @@ class UploadPorts(Ports, Protocol):
         """A name for the signed-in person, the same in all of their requests to this hospital."""
 
 
-def upload_routes(prefix: str, ports: UploadPorts, max_bytes: int = MAX_UPLOAD_BYTES) -> list[web.RouteDef]:
-    """The routes of uploads below `prefix`."""
+def add_uploads(
+    app: web.Application, prefix: str, ports: UploadPorts, max_bytes: int = MAX_UPLOAD_BYTES
+) -> None:
+    """Add the routes of uploads below `prefix`; what a restart left unchecked is checked at the start."""
     uploads = Uploads(prefix, ports, max_bytes)
     one = prefix + "/{upload}"
-    return [
+    routes = [
         web.options(prefix, uploads.abilities),
         web.post(prefix, _answered(uploads, uploads.create), expect_handler=tus.expect_late),
         web.head(one, _answered(uploads, uploads.offset)),
@@ -53,6 +58,9 @@ def upload_routes(prefix: str, ports: UploadPorts, max_bytes: int = MAX_UPLOAD_B
         web.delete(one, _answered(uploads, uploads.give_up)),
         web.get(one, _answered(uploads, uploads.outcome), allow_head=False),
     ]
+    app.add_routes(routes)
+    app.on_startup.append(uploads.start)
+    app.on_cleanup.append(uploads.stop)
 
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -65,7 +73,6 @@ def _answered(uploads: Uploads, handler: Handler) -> Handler:
         try:
             if request.method != "GET" and request.headers.get("Tus-Resumable") != tus.VERSION:
                 raise tus.OtherVersion("Trình duyệt cần tải lại trang để gửi ảnh.")
-            uploads.resume_checks()
             response = await handler(request)
         except Refused as refused:
             response = tus.problem(refused)
@@ -91,16 +98,19 @@ class Uploads:
         self._receiving: dict[str, asyncio.Task[None]] = {}
         self._checking: dict[str, asyncio.Task[None]] = {}
         self._free = asyncio.Semaphore(_CHECKING_AT_ONCE)
-        self._has_resumed = False
 
-    def resume_checks(self) -> None:
-        """After a restart: check what was complete, forget what is old. Called by the first request."""
-        if self._has_resumed:
-            return
-        self._has_resumed = True
-        self._spool.remove_old()
-        for upload in self._spool.unchecked():
-            self._checking[upload.id] = self._start_check(upload)
+    async def start(self, _: web.Application) -> None:
+        """After a restart: check what was complete, forget what is old."""
+        await asyncio.to_thread(self._spool.remove_old)
+        for upload in await asyncio.to_thread(self._spool.unchecked):
+            self._start_check(upload)
+
+    async def stop(self, _: web.Application) -> None:
+        """Leave what is being checked to the next start."""
+        checks = list(self._checking.values())
+        for check in checks:
+            check.cancel()
+        await asyncio.gather(*checks, return_exceptions=True)
 
     async def abilities(self, request: web.Request) -> web.Response:
         return web.Response(
@@ -262,15 +272,24 @@ class Uploads:
         return task
 
     async def _check(self, upload: Upload) -> None:
-        async with self._free:
-            try:
-                outcome = await self._ingested(self._spool.data_path(upload), upload)
-            except Exception:
-                _log.exception("an upload could not be taken in")
-                outcome = Outcome()
-                outcome.refuse(upload.name, BadInstance("unavailable"))
-            with suppress(FileNotFoundError):  # given up meanwhile
-                await asyncio.to_thread(self._spool.conclude, upload, outcome)
+        """Take in a complete upload. It was acknowledged, so a fault of ours is no verdict: it is tried again."""
+        for attempt in itertools.count(1):
+            async with self._free:
+                outcome = await self._tried(upload)
+            if outcome is not None and (attempt >= _TRIES or not outcome.was_unavailable):
+                break
+            await asyncio.sleep(min(2**attempt, _LONGEST_PAUSE_S))
+        with suppress(FileNotFoundError):  # given up meanwhile
+            await asyncio.to_thread(self._spool.conclude, upload, outcome)
+
+    async def _tried(self, upload: Upload) -> Outcome | None:
+        try:
+            return await self._ingested(self._spool.data_path(upload), upload)
+        except FileNotFoundError:
+            return Outcome()  # given up meanwhile
+        except Exception:
+            _log.exception("an upload could not be taken in")
+            return None
 
     async def _ingested(self, path: Path, upload: Upload) -> Outcome:
         async def commit(batch: Sequence[Received]) -> list[Committed]:

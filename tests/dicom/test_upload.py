@@ -7,6 +7,7 @@ import base64
 import hashlib
 import io
 import json
+import os
 import zipfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from dicom.instance import BadInstance
 from dicom.ports import Scope
 from dicom.sandbox import Sandbox
 from dicom.store import BlobStore
-from dicom.web.upload import upload_routes
+from dicom.web.upload import add_uploads
 from tests.dicom import builders
 from tests.dicom.builders import a_dataset, a_file
 from tests.dicom.viewer_site import OWNER, Site
@@ -101,7 +102,7 @@ class Browser:
 
 def a_server(site: Inbox, max_bytes: int = 64 << 20) -> BaseTestServer:
     app = web.Application()
-    app.add_routes(upload_routes("/uploads", site, max_bytes))
+    add_uploads(app, "/uploads", site, max_bytes)
     return TestServer(app)
 
 
@@ -363,22 +364,63 @@ async def test_a_bomb_is_refused_and_the_next_file_is_not(browser: Browser) -> N
     assert [answer.headers["Upload-State"] for _, answer, _ in answers] == ["refused", "refused", "done"]
 
 
-async def test_a_database_that_is_away_is_told_and_nothing_is_claimed(browser: Browser) -> None:
+async def test_what_was_acknowledged_waits_for_a_database_that_is_away(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def away(*_: Any) -> Any:
         raise ConnectionError
 
-    commit = browser.site.commit
-    browser.site.commit = away  # type: ignore[method-assign, assignment]
+    monkeypatch.setattr("dicom.web.upload._LONGEST_PAUSE_S", 0.05)
+    monkeypatch.setattr("dicom.web.upload._WAIT_S", 0.05)
     content = a_zip(1)
     path = await browser.create(len(content))
-    await browser.ask("PATCH", path, content, Upload_Offset="0")
+    with monkeypatch.context() as cut:
+        cut.setattr(browser.site, "commit", away)
+        _, answer, _ = await browser.ask("PATCH", path, content, Upload_Offset="0")
+        assert answer.headers["Upload-State"] == "checking"
+        status, _, told = await browser.send(a_file())
+        assert (status, told["code"]) == (503, "unavailable")  # not acknowledged: the browser sends it again
     told = await browser.outcome(path)
-    assert (told["state"], told["refused"][0]["code"]) == ("refused", "unavailable")
-    status, _, told = await browser.send(a_file())
-    assert (status, told["code"]) == (503, "unavailable")
-    browser.site.commit = commit  # type: ignore[method-assign]
-    _, answer, _ = await browser.send(a_file())
-    assert answer.headers["Upload-State"] == "done"
+    assert (told["state"], told["instances"]) == ("done", 1)
+
+
+async def test_an_overloaded_machine_is_no_verdict_on_a_file(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summarise, asked = browser.site.sandbox.summarise, 0
+
+    async def slow_at_first(path: Path) -> Any:
+        nonlocal asked
+        asked += 1
+        if asked < 3:
+            raise BadInstance("unavailable")
+        return await summarise(path)
+
+    monkeypatch.setattr("dicom.web.upload._LONGEST_PAUSE_S", 0.05)
+    monkeypatch.setattr(browser.site.sandbox, "summarise", slow_at_first)
+    content = a_file()
+    path = await browser.create(len(content))
+    await browser.ask("PATCH", path, content, Upload_Offset="0")
+    assert ((await browser.outcome(path))["state"], asked) == ("done", 3)
+
+
+async def test_a_complete_upload_is_never_too_old(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(path: Path) -> None:
+        await asyncio.sleep(600)
+
+    content = a_file()
+    begun, complete = await browser.create(len(content)), await browser.create(len(content))
+    with monkeypatch.context() as hanging:
+        hanging.setattr(browser.site.sandbox, "summarise", never)
+        hanging.setattr("dicom.web.upload._WAIT_S", 0.05)
+        await browser.ask("PATCH", complete, content, Upload_Offset="0")
+    for path in (begun, complete):
+        record = browser.site.store.root / "uploads" / path.rpartition("/")[2] / "record.json"
+        os.utime(record, (0, 0))
+    async with browser.restarted() as server:
+        other = Browser(browser.http, server, browser.site)
+        assert (await other.outcome(complete))["state"] == "done"
+        assert (await other.ask("GET", begun))[0] == 404
 
 
 def test_every_reason_has_a_sentence() -> None:
