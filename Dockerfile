@@ -1,4 +1,4 @@
-# One image for every role of the service (web, gateway, worker, relay).
+# One image for every role of the service (web, gateway, worker).
 FROM python:3.11.15-slim-trixie AS build
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 UV_PYTHON_DOWNLOADS=never

@@ -39,9 +39,19 @@ app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pret
 Folder = Annotated[Path, typer.Argument(help="Thư mục của bản sao lưu")]
 
 
+def a_role(word: str) -> ProcessRole:
+    try:
+        return ProcessRole(word)
+    except ValueError:
+        known = f"có {', '.join(ProcessRole)}"
+        if word == "relay":
+            known = f"bản này chưa có; phòng đông người nối thẳng với nhau, không cần chạy gì thêm ({known})"
+        raise typer.BadParameter(known) from None
+
+
 @app.command()
 def run(
-    role: Annotated[ProcessRole | None, typer.Option(help="One role alone")] = None,  # typer reads it
+    role: Annotated[ProcessRole | None, typer.Option(parser=a_role, help="One role alone")] = None,
     demo: Annotated[bool, typer.Option(help="Made-up data, this machine only")] = False,
 ) -> None:
     """Run the service: every role side by side, or one."""

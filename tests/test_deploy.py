@@ -14,6 +14,7 @@ import ssl
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from importlib.metadata import distribution
 from pathlib import Path
@@ -58,7 +59,7 @@ def composed(settings: dict[str, str], *profiles: str) -> subprocess.CompletedPr
 
 @pytest.fixture(scope="module")
 def hospital() -> dict[str, Any]:
-    done = composed(FILLED, "relay", "sample-pacs")
+    done = composed(FILLED, "sample-pacs")
     assert done.returncode == 0, done.stderr
     whole: dict[str, Any] = json.loads(done.stdout)
     return whole
@@ -106,7 +107,7 @@ def test_what_others_wait_for_or_reach_says_whether_it_is_well(hospital: dict[st
     without = {name for name, service in hospital["services"].items() if "healthcheck" not in service}
 
     # These listen on nothing: they end when they are not well, and are started again.
-    assert without == {"migrate", "worker", "relay"}
+    assert without == {"migrate", "worker"}
 
 
 def test_database_and_doorbell_are_out_of_reach(hospital: dict[str, Any]) -> None:
@@ -117,11 +118,55 @@ def test_database_and_doorbell_are_out_of_reach(hospital: dict[str, Any]) -> Non
 
 
 def test_the_roles_are_one_image(hospital: dict[str, Any]) -> None:
-    roles = {"web", "gateway", "worker", "relay"}
-    assert {hospital["services"][role]["image"] for role in roles} == {"hoichan:0.1.0"}
-    assert {tuple(hospital["services"][role]["command"]) for role in roles} == {
-        ("run", "--role", role) for role in roles
+    from server.roles import ProcessRole
+
+    ours = {name: one for name, one in hospital["services"].items() if one["image"].startswith("hoichan:")}
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+
+    assert {one["image"] for one in ours.values()} == {f"hoichan:{version}"}
+    assert {name: one["command"] for name, one in ours.items()} == {
+        "migrate": ["migrate"],
+        **{role.value: ["run", "--role", role.value] for role in ProcessRole},
     }
+
+
+@pytest.mark.parametrize(
+    ("role", "word"), [("relay", "bản này chưa có"), ("nonsense", "có web, gateway, worker")]
+)
+def test_a_role_that_is_not_there_is_answered_in_a_sentence(role: str, word: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "server", "run", "--role", role],
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 2
+    assert word in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_relay_for_calls_is_new_enough(hospital: dict[str, Any]) -> None:
+    """Before 4.17 coturn reached addresses that it was told to deny."""
+    version = re.search(r":(\d+)\.(\d+)", hospital["services"]["coturn"]["image"])
+
+    assert version
+    assert (int(version[1]), int(version[2])) >= (4, 17)
+
+
+def test_https_needs_no_one_else(hospital: dict[str, Any]) -> None:
+    """Without a certificate of the hospital, Caddy is its own authority: nobody outside is asked."""
+    assert hospital["services"]["caddy"]["environment"]["HOICHAN_TLS"] == "internal"
+    assert "tls {$HOICHAN_TLS:internal}" in (ROOT / "deploy/Caddyfile").read_text()
+
+
+def test_the_guide_tells_of_every_container(hospital: dict[str, Any]) -> None:
+    table = [
+        line.split("|")[1] for line in (ROOT / "deploy/README.md").read_text().splitlines() if "|" in line
+    ]
+
+    assert set(re.findall(r"`(\w+)`", " ".join(table))) == set(hospital["services"])
 
 
 def test_the_service_takes_every_setting_that_compose_gives(hospital: dict[str, Any]) -> None:
