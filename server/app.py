@@ -17,6 +17,7 @@ import server.people.policy
 from dicom.web import routes as dicomweb_routes
 from dicom.web.upload import add_uploads
 from dicom.web.viewer import viewer_routes
+from server.authenticate import Authenticator
 from server.consultation import icd10, join, words
 from server.consultation import routes as consultation
 from server.consultation.model import Consultation
@@ -26,14 +27,13 @@ from server.imaging import Imaging, policy_rows
 from server.people import routes as people
 from server.people import sign_in
 from server.people.model import Membership, SignIn
-from server.people.routes.edge import GUESSES, PASSWORDS, cookie_name
+from server.people.routes.edge import GUESSES, PASSWORDS
 from server.platform import health, http, pages
-from server.platform.bus import make_bus
-from server.platform.db import Database
+from server.platform.bus import LocalBus, make_bus
+from server.platform.db import Database, Doorbell
 from server.platform.errors import later
 from server.platform.events import Notice
 from server.platform.policy import Policy, Principal, Reach, Role, Row
-from server.platform.recent import Recent
 from server.platform.settings import Settings
 from signaling.endpoint import signal_routes
 from signaling.hub import Hub
@@ -45,7 +45,6 @@ log = logging.getLogger(__name__)
 
 STATIC = pages.WEB / "dist"
 WARM_AFTER_S = 5.0
-PRINCIPAL_KEPT_S = 1.0  # a revoked sign-in is out within this time
 
 OWN_ROWS = (
     Row("GET /healthz", Reach.ANYONE, streams=True),
@@ -58,24 +57,8 @@ OWN_ROWS = (
 
 
 def build_app(settings: Settings) -> web.Application:
-    app = web.Application(
-        middlewares=[http.answer_refusals, http.guard], client_max_size=http.BODY_LIMIT_BYTES
-    )
+    """The pages, the rooms and the images of one installation over one database."""
     database = Database(settings.database)
-    app[http.SETTINGS] = settings
-    app[http.DATABASE] = database
-    authenticate: http.Authenticate = Authenticator(settings, database)
-    app[http.AUTHENTICATE] = authenticate
-    app[http.LOADERS] = LOADERS
-    app[http.SHOW_PROBLEM] = pages.show_problem
-    app[pages.NAVIGATION] = navigation
-    app[pages.TEMPLATES] = pages.environment()
-    app[pages.TEMPLATES].globals["words"] = words
-    app[PASSWORDS] = sign_in.Passwords()
-    app[GUESSES] = sign_in.Guesses(settings.redis_url.get_secret_value())
-    app.on_response_prepare.append(http.set_headers)
-    app.on_response_prepare.append(_keep_assets)
-
     imaging = Imaging(settings, database)
     rooms = join.Rooms(database)
     bus = make_bus(settings)
@@ -85,51 +68,19 @@ def build_app(settings: Settings) -> web.Application:
         may=lambda seat, kind: kind in seat.permissions,
         ice=IceConfig(settings.turn_urls, settings.turn_secret.get_secret_value()),
     )
+    app = _edge(settings, database)
     app[HUB] = hub
     app[STORE] = imaging.store
     app[PICTURE] = imaging.picture
-
-    for table in (
-        *people.TABLES,
-        *consultation.TABLES,
-        server.oversight.routes.routes,
-        health.routes,
-    ):
-        app.add_routes(table)
+    _add_pages(app)
     app.add_routes(signal_routes("/signal", hub, rooms.admit, [settings.origin]))
     app.add_routes(linecheck_routes("/signal/check", [settings.origin], hub.ice))
-    before = http.routes_of(app)
-    for prefix in ("", "/consultations/{consultation}"):
-        app.add_routes(dicomweb_routes(f"{prefix}/dicom-web", imaging))
-        app.add_routes(viewer_routes(f"{prefix}/images", imaging))
-    add_uploads(app, "/uploads", imaging, settings.upload_limit_bytes)
-    imaging_routes = http.routes_of(app) - before
-    app.router.add_static("/static", STATIC, append_version=False)
-
-    app[http.POLICY] = Policy.join(
-        OWN_ROWS,
-        server.people.policy.ROWS,
-        server.consultation.policy.ROWS,
-        server.oversight.policy.ROWS,
-        policy_rows(imaging_routes),
-        [Row(f"ws {kind}", Reach.SIGNED_IN) for kind in join.MAY_SEND],
-    )
+    app[http.POLICY] = _policy(_add_images(app, imaging, settings))
     app[http.POLICY].must_cover(http.routes_of(app) | {f"ws {kind}" for kind in MESSAGE_TYPES})
-
-    async def ring(channel: str, data: dict[str, Any]) -> None:
-        """After the commit: rooms hear of new minutes as a message, everyone else by the bus."""
-        kind, _, name = channel.partition(":")
-        if kind == "minutes":
-            await hub.announce(name, MinutesChanged(seq=data["seq"]))
-        elif kind == "gone":
-            for room in await rooms.open():
-                await hub.remove(room, int(name))
-        else:
-            await bus.publish(channel, json.dumps(data))
 
     async def resources(_app: web.Application) -> AsyncIterator[None]:
         """What lives as long as the application, opened and closed as one."""
-        database.doorbell = ring
+        database.doorbell = _doorbell(hub, rooms, bus)
         async with bus, imaging.sandbox:
             await hub.start()
             warming = asyncio.create_task(_warm())
@@ -142,52 +93,78 @@ def build_app(settings: Settings) -> web.Application:
     return app
 
 
+def _edge(settings: Settings, database: Database) -> web.Application:
+    """The application with what every request meets: who asks, may they, refusals, headers, pages."""
+    app = web.Application(
+        middlewares=[http.answer_refusals, http.guard], client_max_size=http.BODY_LIMIT_BYTES
+    )
+    authenticate: http.Authenticate = Authenticator(settings, database)
+    app[http.SETTINGS] = settings
+    app[http.DATABASE] = database
+    app[http.AUTHENTICATE] = authenticate
+    app[http.LOADERS] = LOADERS
+    app[http.SHOW_PROBLEM] = pages.show_problem
+    app[pages.NAVIGATION] = navigation
+    app[pages.TEMPLATES] = pages.environment()
+    app[pages.TEMPLATES].globals["words"] = words
+    app[PASSWORDS] = sign_in.Passwords()
+    app[GUESSES] = sign_in.Guesses(settings.redis_url.get_secret_value())
+    app.on_response_prepare.append(http.set_headers)
+    return app
+
+
+def _add_pages(app: web.Application) -> None:
+    """The routes of the features, and what their pages are made of."""
+    for table in (
+        *people.TABLES,
+        *consultation.TABLES,
+        server.oversight.routes.routes,
+        health.routes,
+    ):
+        app.add_routes(table)
+    app.router.add_static("/static", STATIC, append_version=False)
+
+
+def _add_images(app: web.Application, imaging: Imaging, settings: Settings) -> set[str]:
+    """DICOMweb, the viewer and uploads, for a hospital's own studies and for those of a case: their addresses."""
+    before = http.routes_of(app)
+    for prefix in ("", "/consultations/{consultation}"):
+        app.add_routes(dicomweb_routes(f"{prefix}/dicom-web", imaging))
+        app.add_routes(viewer_routes(f"{prefix}/images", imaging))
+    add_uploads(app, "/uploads", imaging, settings.upload_limit_bytes)
+    return http.routes_of(app) - before
+
+
+def _policy(imaging_routes: set[str]) -> Policy:
+    return Policy.join(
+        OWN_ROWS,
+        server.people.policy.ROWS,
+        server.consultation.policy.ROWS,
+        server.oversight.policy.ROWS,
+        policy_rows(imaging_routes),
+        [Row(f"ws {kind}", Reach.SIGNED_IN) for kind in join.MAY_SEND],
+    )
+
+
+def _doorbell(hub: Hub, rooms: join.Rooms, bus: LocalBus) -> Doorbell:
+    async def ring(channel: str, data: dict[str, Any]) -> None:
+        """After the commit: rooms hear of new minutes as a message, everyone else by the bus."""
+        kind, _, name = channel.partition(":")
+        if kind == "minutes":
+            await hub.announce(name, MinutesChanged(seq=data["seq"]))
+        elif kind == "gone":
+            for room in await rooms.open():
+                await hub.remove(room, int(name))
+        else:
+            await bus.publish(channel, json.dumps(data))
+
+    return ring
+
+
 async def _warm() -> None:
     """Read what the first search needs, once the first pages are served."""
     await asyncio.sleep(WARM_AFTER_S)
     await asyncio.to_thread(icd10.load)
-
-
-async def _keep_assets(request: web.Request, response: web.StreamResponse) -> None:
-    """Hashed files never change."""
-    if request.path.startswith("/static/assets/"):
-        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-
-
-class Authenticator:
-    """Who asks, by cookie or bearer token; looked up at most once a second each."""
-
-    def __init__(self, settings: Settings, database: Database) -> None:
-        self._settings, self._database = settings, database
-        self._recent: Recent[str, Principal] = Recent(PRINCIPAL_KEPT_S)
-        self._touched: Recent[str, bool] = Recent(sign_in.SEEN_EVERY.total_seconds())
-
-    async def __call__(self, request: web.Request) -> Principal | None:
-        bearer = request.headers.get("Authorization", "")
-        if bearer.startswith("Bearer "):
-            return await self._find(
-                bearer, sign_in.principal_of_token, bearer.removeprefix("Bearer ").strip()
-            )
-        cookie = request.cookies.get(cookie_name(request))
-        if not cookie:
-            return None
-        found = await self._find(cookie, sign_in.principal_of_cookie, cookie)
-        if found is not None and not self._touched.get(cookie):
-            async with self._database.system() as session:
-                await sign_in.touch(session, cookie)
-            self._touched.keep(cookie, True)
-        return found
-
-    async def _find(self, key: str, look_up, secret: str) -> Principal | None:  # type: ignore[no-untyped-def]
-        known = self._recent.get(key)
-        if known is not None:
-            return known
-        async with self._database.system(writes=False) as session:
-            found: Principal | None = await look_up(session, secret, self._settings)
-        return self._recent.keep(key, found) if found else None
-
-    def forget(self) -> None:
-        self._recent.forget()
 
 
 async def load_consultation(session: AsyncSession, request: web.Request) -> Consultation | None:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dicom import index
 from dicom.framecache import FrameCache
+from dicom.fresh import Fresh
 from dicom.gateway.contexts import SERVICES
 from dicom.ingest import Committed, Received
 from dicom.instance import BadInstance
@@ -65,7 +66,7 @@ class Imaging:
         self.frames = FrameCache(settings.data_dir / "frames", self.store, self.sandbox)
         self.public_url = settings.public_url.rstrip("/")
         self._database = database
-        self._scopes: Recent[tuple[str, str], Scope] = Recent(SCOPE_KEPT_S)
+        self._scopes = Fresh(SCOPE_KEPT_S, self._case_scope)
         self._sittings: Recent[tuple[str, int], bool] = Recent(SITTING_S)
 
     async def scope(self, request: web.Request) -> Scope:
@@ -76,14 +77,17 @@ class Imaging:
             return Scope(
                 owner_id=by.hospital_id, study_ids=None, may_store=by.has(Role.DOCTOR, Role.SPECIALIST)
             )
-        known = self._scopes.get((by.sign_in, case_id))
-        return known or self._scopes.keep((by.sign_in, case_id), await self._case_scope(case_id, by))
+        found = await self._scopes.get((by, case_id))
+        if found is None:
+            raise NotFound
+        return found
 
-    async def _case_scope(self, case_id: str, by: Principal) -> Scope:
+    async def _case_scope(self, asked: tuple[Principal, str]) -> Scope | None:
+        by, case_id = asked
         async with self._database.session(by, writes=False) as session:
             case = await session.scalar(select(Consultation).where(Consultation.public_id == case_id))
             if case is None or by.hospital_id not in {case.hospital_id, case.target_hospital_id}:
-                raise NotFound
+                return None
             visible = await share.visible_study_ids(session, case, by)
             return Scope(owner_id=by.hospital_id, study_ids=visible, may_store=False)
 

@@ -33,7 +33,7 @@ MAY_USE = {
 FLOORS = [
     ["server.__main__"],
     ["server.roles", "server.commands"],
-    ["server.app", "server.imaging"],
+    ["server.app", "server.authenticate", "server.imaging"],
     ["server.people", "server.consultation", "server.oversight"],
     ["server.platform"],
 ]
@@ -45,9 +45,9 @@ EDGES = (
     "dicom.web dicom.web.* signaling.endpoint signaling.linecheck "
     "server.*.routes server.*.routes.* server.platform.health server.platform.openapi"
 )
-JOINTS = "server.app server.imaging server.roles"
+JOINTS = "server.app server.authenticate server.imaging server.roles"
 OWNERS = {
-    "aiohttp": f"{EDGES} {JOINTS} dicom.ports server.platform.http server.platform.pages",
+    "aiohttp": f"{EDGES} {JOINTS} dicom.ports server.platform.http server.platform.http.* server.platform.pages",
     "aiortc": "signaling.relay.*",
     "alembic": "server.platform.db server.migrations.* server.commands.doctor",
     "argon2": "server.people.*",
@@ -57,7 +57,7 @@ OWNERS = {
     "icalendar": "server.consultation.schedule server.consultation.calendar",
     "imagecodecs": "dicom.pyramid dicom.thumbnail",
     "jinja2": "server.platform.pages",
-    "limits": "server.people.sign_in server.platform.http",
+    "limits": "server.people.sign_in",
     "numpy": "dicom.*",
     "prometheus_client": "server.platform.metrics",
     "pycrdt": "server.consultation.minutes.document",

@@ -51,7 +51,8 @@ class Offer:
 
 def choose(request: web.Request, offers: tuple[Offer, ...]) -> Offer:
     """Return the first offer that the most wanted range covers. Raises NotAcceptable."""
-    asked = request.query.get("accept") or ",".join(request.headers.getall("Accept", ())) or "*/*"
+    in_query = request.query.get("accept") if "?" in request.raw_path else None
+    asked = in_query or ",".join(request.headers.getall("Accept", ())) or "*/*"
     chosen = _chosen(asked, offers)
     if chosen is None:
         raise NotAcceptable(

@@ -7,7 +7,6 @@ never change, so only the study's row is looked at again, once a second, for all
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,13 +14,13 @@ from typing import Any
 from aiohttp import web
 
 from dicom import uid
+from dicom.fresh import Fresh
 from dicom.ports import Malformed, NotHere, Ports, Scope
 from dicom.query import statements
 from dicom.web.cache import Cache
 from dicom.web.mapped import MappedFiles
 
 TRUST_S = 1.0  # how long a study's row is believed: a removed study is gone after this
-MAX_STUDIES = 10_000
 MAX_INSTANCES = 100_000  # about 60 MB
 MAX_FRAME_TABLES = 500_000  # fragments
 MAX_PARAMETERS = 500  # of one statement
@@ -79,7 +78,7 @@ class Archive:
         self.files = MappedFiles(ports.store)
         self._frames: Cache[str, Frames] = Cache(MAX_FRAME_TABLES)
         self._depth = prefix.count("/")
-        self._studies: Cache[Any, tuple[float, StudyRow]] = Cache(MAX_STUDIES)
+        self._studies: Fresh[tuple[Scope, str], StudyRow] = Fresh(TRUST_S, self._look_up)
         self._series: Cache[Any, Instances] = Cache(MAX_INSTANCES)
 
     def root(self, request: web.Request) -> str:
@@ -138,19 +137,19 @@ class Archive:
 
     async def find(self, scope: Scope, study_uid: str) -> StudyRow:
         """The study of this UID within the scope. Raises NotHere."""
-        key = (scope.owner_id, scope.study_ids, study_uid)
-        known = self._studies.get(key)
-        if known is not None and time.monotonic() - known[0] < TRUST_S:
-            return known[1]
-        if not uid.is_acceptable(study_uid):
+        study = await self._studies.get((scope, study_uid))
+        if study is None:
             raise NotHere
+        return study
+
+    async def _look_up(self, wanted: tuple[Scope, str]) -> StudyRow | None:
+        scope, study_uid = wanted
+        if not uid.is_acceptable(study_uid):
+            return None
         rows = await self.ports.rows(statements.study_of_uid(scope, study_uid))
         if not rows:
-            self._studies.drop(key)
-            raise NotHere
-        row = StudyRow(rows[0].id, study_uid, rows[0].received_at_ms, rows[0].changed_at_ms)
-        self._studies.put(key, (time.monotonic(), row))
-        return row
+            return None
+        return StudyRow(rows[0].id, study_uid, rows[0].received_at_ms, rows[0].changed_at_ms)
 
     async def _instance(self, study: StudyRow, series_uid: str, sop_uid: str) -> Located:
         located = (await self._load(study, series_uid)).get(sop_uid)

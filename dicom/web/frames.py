@@ -14,7 +14,7 @@ from dicom.instance import BadInstance
 from dicom.ports import Malformed, NotHere, Refused
 from dicom.web.accept import OCTETS, Offer, choose
 from dicom.web.archive import Archive, Located
-from dicom.web.send import Part, at_once, send_bytes, send_parts
+from dicom.web.send import Content, Part, send_bytes, send_parts
 
 LITTLE_ENDIAN = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 MAX_FRAMES = 1000  # in one request
@@ -75,7 +75,7 @@ class Frames:
         offer = choose(request, _OCTETS)
         if not offer.is_multipart:
             return await send_bytes(request, OCTETS, value, f"{located.etag}.{element.replace('/', '.')}")
-        part = Part(OCTETS, f"{address}/bulkdata/{element}", len(value), at_once(value))
+        part = Part(OCTETS, f"{address}/bulkdata/{element}", len(value), value)
         return await send_parts(request, OCTETS, [part])
 
     async def _frame(self, located: Located, number: int) -> memoryview:
@@ -87,15 +87,23 @@ class Frames:
         return views[0] if len(views) == 1 else memoryview(b"".join(views))
 
     async def _frame_parts(self, located: Located, numbers: Sequence[int], address: str) -> list[Part]:
+        """One frame at once, so that what is not there is refused; of several each when its turn comes."""
         parts = []
         for number in numbers:
-            if located.frame_bytes is not None:
-                size = located.frame_bytes
+            content: Content
+            if len(numbers) == 1:
+                content = await self._frame(located, number)
+                size = len(content)
             else:
-                size = sum(length for _, length in await self._fragments(located, number))
-            content = self._chunks(located, number)
+                content = self._chunks(located, number)
+                size = await self._size(located, number)
             parts.append(Part(_content_type(located), f"{address}/frames/{number}", size, content))
         return parts
+
+    async def _size(self, located: Located, number: int) -> int:
+        if located.frame_bytes is not None:
+            return located.frame_bytes
+        return sum(length for _, length in await self._fragments(located, number))
 
     async def _chunks(self, located: Located, number: int) -> AsyncIterator[memoryview]:
         yield await self._frame(located, number)

@@ -15,6 +15,9 @@ CHECKED = "private, no-cache"
 IMMUTABLE = "private, max-age=31536000, immutable"
 # A shared computer: what one person was shown is not another's, though the address is the same.
 VARY = "Accept, Accept-Encoding, Authorization, Cookie"
+BUFFER_BYTES = 1 << 20  # of one connection, beside the system's own
+
+Content = bytes | memoryview | AsyncIterator[memoryview]
 
 
 class NoSuchRange(Refused):
@@ -26,12 +29,18 @@ class NoSuchRange(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One representation: media type with parameters, address, and content in chunks of a known total."""
+    """One representation: media type with parameters, address, and content, in memory or in chunks."""
 
     content_type: str
     location: str
     size_bytes: int
-    chunks: AsyncIterator[memoryview]
+    content: Content
+
+
+class _Together(web.StreamResponse):
+    """Its headers go out with the first of its content, as those of `web.Response` do."""
+
+    _send_headers_immediately = False
 
 
 async def send_bytes(
@@ -50,11 +59,7 @@ async def send_bytes(
         view, status = view[wanted], 206
     headers["Content-Type"] = content_type
     headers["Content-Length"] = str(len(view))
-    response = web.StreamResponse(status=status, headers=headers)
-    await response.prepare(request)
-    await response.write(view)
-    await response.write_eof()
-    return response
+    return await _stream(request, headers, [view], status)
 
 
 async def send(request: web.Request, part: Part, etag: str) -> web.StreamResponse:
@@ -68,7 +73,7 @@ async def send(request: web.Request, part: Part, etag: str) -> web.StreamRespons
         "Content-Location": part.location,
         "Content-Disposition": "attachment",
     }
-    return await _stream(request, headers, part.chunks)
+    return await _stream(request, headers, [part.content])
 
 
 async def send_parts(request: web.Request, media_type: str, parts: Sequence[Part]) -> web.StreamResponse:
@@ -83,30 +88,28 @@ async def send_parts(request: web.Request, media_type: str, parts: Sequence[Part
         "Vary": VARY,
     }
 
-    async def body() -> AsyncIterator[memoryview]:
-        for head, part in zip(heads, parts, strict=True):
-            yield memoryview(head)
-            async for chunk in part.chunks:
-                yield chunk
-        yield memoryview(end)
-
-    return await _stream(request, headers, body())
-
-
-async def at_once(view: memoryview) -> AsyncIterator[memoryview]:
-    """The content of a part that is in memory."""
-    yield view
+    contents: list[Content] = [
+        piece for head, part in zip(heads, parts, strict=True) for piece in (head, part.content)
+    ]
+    return await _stream(request, headers, [*contents, end])
 
 
 async def _stream(
-    request: web.Request, headers: dict[str, str], chunks: AsyncIterator[memoryview]
+    request: web.Request, headers: dict[str, str], contents: Sequence[Content], status: int = 200
 ) -> web.StreamResponse:
-    """Send chunks as the line takes them. What fails on the way can only be told by ending early."""
-    response = web.StreamResponse(headers=headers)
+    """Send contents as the line takes them. What fails on the way can only be told by ending early."""
+    if request.transport is not None:
+        # A frame goes to the system as one, with all that stands round it.
+        request.transport.set_write_buffer_limits(BUFFER_BYTES)
+    response = _Together(status=status, headers=headers)
     await response.prepare(request)
     try:
-        async for chunk in chunks:
-            await response.write(chunk)
+        for content in contents:
+            if isinstance(content, bytes | memoryview):
+                await response.write(content)
+            else:
+                async for chunk in content:
+                    await response.write(chunk)
     except Refused as gone:
         raise ConnectionResetError from gone
     await response.write_eof()

@@ -1,5 +1,7 @@
 """Counters for /metrics: how often, how long, with which status; never who or about whom."""
 
+from functools import cache
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 REGISTRY = CollectorRegistry()
@@ -9,8 +11,19 @@ SOCKETS = Gauge("hoichan_sockets", "Open room sockets", registry=REGISTRY)
 
 
 def observe(what: str, status: int, seconds: float) -> None:
-    REQUESTS.labels(what, str(status)).inc()
-    SECONDS.labels(what).observe(seconds)
+    _requests(what, status).inc()
+    _seconds(what).observe(seconds)
+
+
+@cache
+def _requests(what: str, status: int) -> Counter:
+    """The one of these labels: as many as there are routes and kinds of answers."""
+    return REQUESTS.labels(what, str(status))
+
+
+@cache
+def _seconds(what: str) -> Histogram:
+    return SECONDS.labels(what)
 
 
 def exposition() -> bytes:
