@@ -125,12 +125,14 @@ class Link(Base):
 
 
 class KnownBrowser(Base):
-    """A browser in which this person signed in before: strangers' wrong guesses do not lock it out."""
+    """A browser in which this person signed in before, others too where a PC is shared: strangers' wrong
+    guesses do not lock it out.
+    """
 
     __tablename__ = "known_browsers"
 
     token_hash: Mapped[str] = mapped_column(primary_key=True)
-    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), index=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), primary_key=True, index=True)
     seen_at: Mapped[dt.datetime] = mapped_column(default=now)
 
 

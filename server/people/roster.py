@@ -192,12 +192,16 @@ async def leave(session: AsyncSession, member: Membership, by: Principal) -> Non
         await _must_leave_an_administrator(session, member)
     member.left_at = member.left_at or now()
     await sign_in.end_place(session, member.id)
+    await sign_in.end_links(session, member.person_id)  # one that this hospital gave opens nothing any more
     await audit(session, "leave", f"membership:{member.id}", by=by)
     ring(session, f"gone:{member.person_id}")
 
 
 async def come_back(session: AsyncSession, member: Membership, by: Principal) -> None:
-    member.left_at = None
+    """The place counts from today: others may have become the older one. Who never left is left alone."""
+    if member.left_at is None:
+        return
+    member.since, member.left_at = now(), None
     await audit(session, "return", f"membership:{member.id}", by=by)
 
 
@@ -211,7 +215,7 @@ async def password_link(session: AsyncSession, member: Membership, by: Principal
     first = await session.scalar(
         select(table.c.hospital_id)
         .where(table.c.person_id == member.person_id, table.c.left_at.is_(None))
-        .order_by(table.c.id)
+        .order_by(table.c.since, table.c.id)
         .limit(1)
     )
     if first not in {None, by.hospital_id}:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.people.model import Hospital, KnownBrowser, Link, Membership, Person, SignIn, Token
 from server.platform import keys
-from server.platform.db import now
+from server.platform.db import insert_once, now
 from server.platform.errors import Refusal, TooMany, later
 from server.platform.events import audit
 from server.platform.policy import Principal
@@ -152,7 +152,7 @@ async def places(session: AsyncSession, person_id: int) -> list[Membership]:
         select(Membership)
         .join(Hospital, Hospital.id == Membership.hospital_id)
         .where(Membership.person_id == person_id, Membership.left_at.is_(None), Hospital.closed_at.is_(None))
-        .order_by(Membership.id)
+        .order_by(Membership.since, Membership.id)
     )
     return list(found)
 
@@ -173,10 +173,7 @@ async def enter(
         expires_at=now() + dt.timedelta(hours=settings.session_hours),
     )
     session.add(row)
-    known = browser if await is_familiar(session, person.login, browser) else None
-    if known is None:
-        known = keys.token()
-        session.add(KnownBrowser(token_hash=keys.hashed(known), person_id=person.id))
+    known = await _know(session, person, browser)
     await audit(
         session,
         "sign-in",
@@ -185,7 +182,18 @@ async def enter(
         hospital_id=working[0].hospital_id,
         person=person.id,
     )
-    return Entered(cookie, known or "", person.id)
+    return Entered(cookie, known, person.id)
+
+
+async def _know(session: AsyncSession, person: Person, browser: str | None) -> str:
+    """The word of this browser, now this person's too; a new one where it brings none that we gave."""
+    knows = select(KnownBrowser.person_id).where(KnownBrowser.token_hash == keys.hashed(browser or ""))
+    known_to = set(await session.scalars(knows))
+    word = browser if browser and known_to else keys.token()
+    if person.id not in known_to:
+        row = {"token_hash": keys.hashed(word), "person_id": person.id}
+        await session.execute(insert_once(session, KnownBrowser).values(row))
+    return word
 
 
 async def principal_of_cookie(session: AsyncSession, cookie: str, settings: Settings) -> Principal | None:
@@ -317,12 +325,16 @@ async def make_token(session: AsyncSession, membership: Membership, name: str) -
 
 async def make_link(session: AsyncSession, person_id: int) -> str:
     """A word for a one-time link; earlier unused links of this person stop working."""
-    await session.execute(
-        update(Link).where(Link.person_id == person_id, Link.used_at.is_(None)).values(used_at=now())
-    )
+    await end_links(session, person_id)
     word = keys.token()
     session.add(Link(token_hash=keys.hashed(word), person_id=person_id, expires_at=now() + LINK_LASTS))
     return word
+
+
+async def end_links(session: AsyncSession, person_id: int) -> None:
+    await session.execute(
+        update(Link).where(Link.person_id == person_id, Link.used_at.is_(None)).values(used_at=now())
+    )
 
 
 async def person_of_link(session: AsyncSession, word: str) -> Person:
@@ -336,9 +348,9 @@ async def person_of_link(session: AsyncSession, word: str) -> Person:
     return found
 
 
-async def set_password(session: AsyncSession, passwords: Passwords, word: str, password: str) -> Person:
+async def set_password(session: AsyncSession, word: str, password_hash: str) -> Person:
+    """Take the link's word once; the hash was made before, for this may be the only writer there is."""
     person = await person_of_link(session, word)
-    must_be_strong(person.login, password)
     used = await session.execute(
         update(Link)
         .where(Link.token_hash == keys.hashed(word), Link.used_at.is_(None))
@@ -348,7 +360,7 @@ async def set_password(session: AsyncSession, passwords: Passwords, word: str, p
     )
     if used.one_or_none() is None:  # somebody used it a moment ago
         raise LinkUsed
-    person.password_hash = await passwords.hash(password)
+    person.password_hash = password_hash
     await end_all(session, person.id)
     return person
 

@@ -22,6 +22,7 @@ from sqlalchemy import (
     event,
     false,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.types import TypeDecorator
@@ -121,6 +122,13 @@ def _check_writes(session: Session, _context: Any, _instances: Any) -> None:
     for row in (*session.new, *session.dirty, *session.deleted):
         if isinstance(row, Scoped) and not (principal and row.is_writable_by(principal)):
             raise ForeignWrite(type(row).__name__)
+
+
+def insert_once(session: AsyncSession, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT, its values to follow, that leaves alone a row which is there already."""
+    if session.get_bind().dialect.name == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing()
+    return postgresql.insert(table).on_conflict_do_nothing()
 
 
 Doorbell = Callable[[str, dict[str, Any]], Awaitable[None]]

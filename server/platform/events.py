@@ -10,12 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import JSON, Index, UniqueConstraint, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as insert_postgresql
-from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from server.platform.db import Base, now
+from server.platform.db import Base, insert_once, now
 from server.platform.policy import Principal
 
 GENESIS = "0" * 64
@@ -122,9 +120,8 @@ async def audit(
 ) -> None:
     """Append one link to the hospital's chain; the head's row lock puts writers in order."""
     hospital = hospital_id if hospital_id is not None else (by.hospital_id if by else 0)
-    sqlite = session.get_bind().dialect.name == "sqlite"
-    first = (insert_sqlite if sqlite else insert_postgresql)(AuditHead)
-    await session.execute(first.values(hospital_id=hospital, seq=0, digest=GENESIS).on_conflict_do_nothing())
+    first = insert_once(session, AuditHead)
+    await session.execute(first.values(hospital_id=hospital, seq=0, digest=GENESIS))
     head = (
         await session.execute(
             update(AuditHead)

@@ -349,7 +349,7 @@ def upgrade() -> None:
         sa.Column("person_id", sa.Integer(), nullable=False),
         sa.Column("seen_at", server.platform.db.UTCDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_known_browsers_person_id")),
-        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_known_browsers")),
+        sa.PrimaryKeyConstraint("token_hash", "person_id", name=op.f("pk_known_browsers")),
     )
     with op.batch_alter_table("known_browsers", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_known_browsers_person_id"), ["person_id"], unique=False)

@@ -162,8 +162,10 @@ async def post_password(asked: web.Request) -> web.Response:
     try:
         if command.password != command.again:
             raise sign_in.PasswordsDiffer
+        sign_in.must_be_strong(login, command.password)
+        password_hash = await asked.app[PASSWORDS].hash(command.password)
         async with asked.app[DATABASE].system() as session:
-            await sign_in.set_password(session, asked.app[PASSWORDS], word, command.password)
+            await sign_in.set_password(session, word, password_hash)
     except Refusal as refusal:
         page = PasswordPage(login, word, refusal.text(gettext(asked)))
         return render(asked, page, status=refusal.status)

@@ -1,5 +1,6 @@
 """What the addresses of people have in common: typed commands, cookies, who is at the other end."""
 
+import re
 from typing import Annotated, Final
 
 from aiohttp import web
@@ -13,6 +14,8 @@ GUESSES: Final = web.AppKey("guesses", sign_in.Guesses)
 
 Word = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 Secret = Annotated[str, StringConstraints(max_length=200)]
+# Browsers drop tabs and line ends from an address, and read "\" as "/".
+OWN_PATH: Final = re.compile(r"/(?![/\\])[!-~]*")
 
 
 class Command(BaseModel):
@@ -61,4 +64,4 @@ def browser_of(asked: web.Request) -> str:
 
 def safe_next(path: str) -> str:
     """Only a path of ours may follow a sign-in."""
-    return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"
+    return path if OWN_PATH.fullmatch(path) else "/"
