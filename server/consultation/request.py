@@ -1,7 +1,7 @@
 """request: a doctor writes down the case, saved as one types, and sends it."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from server.consultation import earlier_codes, readiness
 from server.consultation.grants import grant_case
 from server.consultation.journey import Stage, Step, Urgency, WrongStage, steps_for
+from server.consultation.minutes.draft import answered
 from server.consultation.model import Consultation, LabValue, Question
 from server.consultation.take import take
 from server.people.birth import BadBirthDate, BirthDate
@@ -101,6 +102,21 @@ class NotReady(Refusal):
     sentence = later("Chưa gửi được: còn thiếu {what}.")
 
 
+class NotWhole(NotReady):
+    """Others already read it: what sending needs may change, but not go."""
+
+    code = "not-whole"
+    sentence = later("Yêu cầu đã gửi không để trống được: {what}. Hãy điền lại, trang sẽ tự lưu.")
+
+
+class QuestionAnswered(Refusal):
+    code = "question-answered"
+    sentence = later(
+        "Câu hỏi {number} đã có câu trả lời trong biên bản nên không sửa, bỏ hay đổi chỗ được. "
+        "Hãy tải lại trang; cần hỏi thêm thì thêm câu hỏi mới ở cuối."
+    )
+
+
 async def begin(session: AsyncSession, by: Principal) -> Consultation:
     """An empty draft; its number counts the hospital's cases."""
     hospital = await session.get_one(Hospital, by.hospital_id)
@@ -122,7 +138,10 @@ async def begin(session: AsyncSession, by: Principal) -> Consultation:
 
 
 async def save(session: AsyncSession, case: Consultation, draft: Draft, by: Principal) -> None:
-    """Keep what was typed, as it was typed: half a number is kept too, and judged when sending."""
+    """Keep what was typed, as it was typed: half a number is kept too, and judged when sending.
+
+    Once sent, each change is judged. Raises WrongStage, Stale, Invalid, NotWhole, QuestionAnswered.
+    """
     steps = steps_for(case.stage, by, side=case.side_of(by), urgency=case.urgency)
     if Step.EDIT not in steps:
         raise WrongStage
@@ -141,7 +160,7 @@ async def save(session: AsyncSession, case: Consultation, draft: Draft, by: Prin
     if draft.birth_text is not None:
         _read_birth(case)
     if draft.questions is not None:
-        _keep_questions(case, draft.questions)
+        _keep_questions(case, draft.questions, await answered(session, case))
     if draft.labs is not None:
         case.labs = [
             LabValue(
@@ -150,6 +169,8 @@ async def save(session: AsyncSession, case: Consultation, draft: Draft, by: Prin
             for lab in draft.labs
             if lab.name.strip() or lab.value.strip()
         ]
+    if case.stage is not Stage.DRAFT:
+        _must_be_whole(case, NotWhole)
     case.changed_at = now()
     await session.flush()
 
@@ -176,9 +197,12 @@ def _empty(name: str) -> object:
     return nothing.get(name, "")
 
 
-def _keep_questions(case: Consultation, texts: Sequence[str]) -> None:
-    """Question n keeps its row (and with it the answer in the draft of the minutes)."""
+def _keep_questions(case: Consultation, texts: Sequence[str], answered_ids: Container[int]) -> None:
+    """Question n keeps its row, and with it the answer in the draft of the minutes. Raises QuestionAnswered."""
     wanted = [text.strip() for text in texts if text.strip()]
+    for question in case.questions:
+        if question.id in answered_ids and wanted[question.number - 1 : question.number] != [question.text]:
+            raise QuestionAnswered(number=question.number)
     for number, text in enumerate(wanted, 1):
         if number <= len(case.questions):
             case.questions[number - 1].text = text
@@ -198,18 +222,22 @@ async def _check_target(session: AsyncSession, given: dict[str, Any], by: Princi
 
 async def send(session: AsyncSession, case: Consultation, by: Principal) -> None:
     """Send the request to the desk of the target hospital; an emergency rings there."""
-    if wrong := readiness.doubts(case):
-        raise Invalid(wrong)
-    if needed := [hint.text for hint in readiness.hints(case) if hint.is_needed]:
-        raise NotReady(what=", ".join(needed))
+    _must_be_whole(case, NotReady)
     assert case.target_hospital_id is not None
-    case.patient_name = clean_name(case.patient_name)
     await take(session, case, Step.REQUEST, by)
     case.sent_at = now()
     case.informed_by = case.informed_by or by.name
     await grant_case(session, case, case.target_hospital_id)
     await earlier_codes.remember(session, case)
     await tell(session, await desk_of(session, case.target_hospital_id), case.id, "requested")
+
+
+def _must_be_whole(case: Consultation, refusal: type[NotReady]) -> None:
+    if wrong := readiness.doubts(case):
+        raise Invalid(wrong)
+    if needed := [hint.text for hint in readiness.hints(case) if hint.is_needed]:
+        raise refusal(what=", ".join(needed))
+    case.patient_name = clean_name(case.patient_name)
 
 
 async def answer_more(session: AsyncSession, case: Consultation, answer: str, by: Principal) -> None:

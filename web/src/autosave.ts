@@ -9,7 +9,7 @@ const KEPT_ALIVE = 20_000; // letters, each of at most three bytes
 export type SaveState =
   | { kind: "typing" | "saving" }
   | { kind: "saved"; answer: unknown }
-  | { kind: "failed"; sentence: string; code: string; willRetry: boolean };
+  | { kind: "failed"; sentence: string; code: string; fields: Record<string, string>; willRetry: boolean };
 
 export class Autosave {
   private timer = 0;
@@ -76,7 +76,8 @@ export class Autosave {
     this.isDirty = true;
     this.isStopped = refused.code === "stale"; // somebody else wrote: saving again would undo their words
     const willRetry = refused.status === 0 || refused.status >= 500;
-    this.show({ kind: "failed", sentence: sentenceOf(refused), code: refused.code, willRetry });
+    const { code, fields } = refused;
+    this.show({ kind: "failed", sentence: sentenceOf(refused), code, fields, willRetry });
     if (willRetry) this.wait(AGAIN_MS);
   }
 }

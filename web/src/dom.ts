@@ -53,6 +53,7 @@ export class Refused extends Error {
     readonly status: number,
     readonly code: string,
     sentence: string,
+    readonly fields: Record<string, string> = {}, // what is wrong with each
   ) {
     super(sentence);
   }
@@ -60,8 +61,14 @@ export class Refused extends Error {
 
 /** The JSON body of an RFC 9457 refusal, as far as it is one. */
 async function refusal(response: Response): Promise<Refused> {
-  const body = (await response.json().catch(() => ({}))) as { code?: string; detail?: string; title?: string };
-  return new Refused(response.status, body.code ?? "", body.detail ?? body.title ?? response.statusText);
+  interface Problem {
+    code?: string;
+    detail?: string;
+    title?: string;
+    fields?: Record<string, string>;
+  }
+  const body = (await response.json().catch(() => ({}))) as Problem;
+  return new Refused(response.status, body.code ?? "", body.detail ?? body.title ?? response.statusText, body.fields);
 }
 
 /** Send a request and return the JSON answer (undefined for 204). Throws Refused. */

@@ -38,6 +38,13 @@ async def updates_since(session: AsyncSession, case: Consultation, seq: int) -> 
     return (found[-1][0] if found else seq), [update for _, update in found]
 
 
+async def answered(session: AsyncSession, case: Consultation) -> frozenset[int]:
+    """The questions (ids) that have a conclusion, or a reason why not, in the draft."""
+    _, updates = await updates_since(session, case, 0)
+    text = document.apply(updates)
+    return frozenset(one.id for one in case.questions if text.answer(one.id) or text.reason(one.id))
+
+
 async def write(session: AsyncSession, case: Consultation, update: bytes, by: Principal) -> int:
     """Keep one update of the draft; its number. Raises DraftLocked once somebody has signed."""
     if Step.MINUTES not in steps_for(case.stage, by, side=case.side_of(by), urgency=case.urgency):

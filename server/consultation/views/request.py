@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.consultation import readiness, share
+from server.consultation.minutes.draft import answered
 from server.consultation.model import Consultation, Document
 from server.people.model import Hospital
 from server.platform.pages import Page
@@ -25,6 +26,7 @@ class RequestPage(Page):
     documents: Sequence[Document]
     studies: Sequence[share.StudyLine]
     inbox: Sequence[share.StudyLine]
+    answered: frozenset[int]  # questions (ids) that stay as they were asked
 
 
 async def request_page(session: AsyncSession, case: Consultation, by: Principal) -> RequestPage:
@@ -38,6 +40,7 @@ async def request_page(session: AsyncSession, case: Consultation, by: Principal)
         documents=await documents_of(session, case),
         studies=studies,
         inbox=await share.inbox(session, by),
+        answered=await answered(session, case),
     )
 
 

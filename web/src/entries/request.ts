@@ -65,6 +65,8 @@ function show(now: SaveState): void {
       state.textContent = now.willRetry
         ? t("Chưa lưu được, đang tự thử lại. Những gì bạn viết vẫn còn trên trang này.")
         : `${t("Chưa lưu được.")} ${now.sentence}`;
+      clear(form);
+      for (const [name, text] of Object.entries(now.fields)) mark(form, name, text);
       announce(state.textContent);
       return;
     case "saved":
