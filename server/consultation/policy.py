@@ -77,6 +77,7 @@ ROWS = (
     Row(f"POST {CASE}/minutes/draft", TABLE, party),
     Row(f"GET {CASE}/minutes/key-images", PARTY, party),
     Row(f"POST {CASE}/minutes/key-images", TABLE, party),
+    Row(f"PATCH {CASE}/minutes/key-images/{{image}}", TABLE, party),
     Row(f"DELETE {CASE}/minutes/key-images/{{image}}", TABLE, party),
     Row(f"POST {CASE}/minutes/key-images/{{image}}/restore", TABLE, party),
     Row(f"GET {CASE}/minutes/form", PARTY, party),

@@ -126,6 +126,9 @@ class Caller:
     async def post(self, path: str, data: Any = None, **options: Any) -> Answer:
         return await self.ask("POST", path, json={} if data is None else data, **options)
 
+    async def patch(self, path: str, data: Any, **options: Any) -> Answer:
+        return await self.ask("PATCH", path, json=data, **options)
+
 
 @dataclass
 class House:

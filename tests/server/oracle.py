@@ -214,6 +214,7 @@ RULES: dict[str, Rule] = {
     f"POST {CASE}/minutes/draft": Rule(TABLE, anyone_of_the_case),
     f"GET {CASE}/minutes/key-images": Rule(PARTY, anyone_of_the_case),
     f"POST {CASE}/minutes/key-images": Rule(TABLE, anyone_of_the_case),
+    f"PATCH {CASE}/minutes/key-images/{{image}}": Rule(TABLE, anyone_of_the_case),
     f"DELETE {CASE}/minutes/key-images/{{image}}": Rule(TABLE, anyone_of_the_case),
     f"POST {CASE}/minutes/key-images/{{image}}/restore": Rule(TABLE, anyone_of_the_case),
     f"POST {CASE}/minutes/sign": Rule(TABLE, anyone_of_the_case),

@@ -41,6 +41,12 @@ async def key_images(session: AsyncSession, case: Consultation) -> list[KeyImage
     return list(found)
 
 
+async def has_key_images(session: AsyncSession, case: Consultation) -> bool:
+    """Without reading their pictures."""
+    found = select(KeyImage.id).where(KeyImage.consultation_id == case.id, KeyImage.removed_at.is_(None))
+    return await session.scalar(found.limit(1)) is not None
+
+
 async def may_add(session: AsyncSession, case: Consultation, study_id: int, by: Principal) -> None:
     """Before the picture is made: raises NotFound for a study that `by` does not see, DraftLocked."""
     if study_id not in await visible_study_ids(session, case, by):
@@ -52,6 +58,13 @@ async def add(session: AsyncSession, case: Consultation, image: KeyImage) -> Non
     session.add(image)
     await session.flush()
     await ring_rooms(session, case)
+
+
+async def describe(session: AsyncSession, case: Consultation, image_id: int, caption: str) -> KeyImage:
+    """Say what there is to see: the words under the picture, printed in the annex."""
+    image = await change(session, case, image_id)
+    image.caption = caption
+    return image
 
 
 async def change(session: AsyncSession, case: Consultation, image_id: int) -> KeyImage:

@@ -66,13 +66,20 @@ async def post_draft(asked: web.Request) -> web.Response:
 # --- key images ---
 
 
+Caption = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)]
+
+
 class AddKeyImage(Command):
     study: int
     sop: str = Field(pattern=r"^[0-9.]{1,64}$")
     frame: int = Field(ge=1, le=1_000_000)
     voi: list[float] = Field(min_length=3, max_length=3)
     view: list[float] = Field(min_length=6, max_length=6)
-    caption: Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)] = ""
+    caption: Caption = ""
+
+
+class Describe(Command):
+    caption: Caption
 
 
 def key_image_json(image: KeyImage) -> dict[str, Any]:
@@ -120,6 +127,13 @@ async def post_key_image(asked: web.Request) -> web.Response:
     )
     await key_images.add(session, case, image)
     return to_json(key_image_json(image), status=201)
+
+
+@routes.patch("/consultations/{consultation}/minutes/key-images/{image}")
+async def patch_key_image(asked: web.Request) -> web.Response:
+    command = await parse(asked, Describe)
+    image = await key_images.describe(asked[SESSION], asked[THING], image_id(asked), command.caption)
+    return to_json(key_image_json(image))
 
 
 @routes.delete("/consultations/{consultation}/minutes/key-images/{image}")

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from server.consultation import outcome, readiness, share
 from server.consultation.journey import CLOSED, DOT_OF, Side, Step, steps_for
 from server.consultation.minutes.addenda import addenda_of
+from server.consultation.minutes.key_images import has_key_images
 from server.consultation.minutes.record import minutes_of
 from server.consultation.model import (
     Addendum,
@@ -63,6 +64,8 @@ class CasePage(Page):
     timeline: Sequence[Happening]
     people: Sequence[Site]
     minutes: Minutes | None
+    has_key_images: bool
+    may_describe: bool  # write under the key images
     answers: Mapping[int, str]  # by the number of the question
     addenda: Sequence[Addendum]
     outcomes: Sequence[Outcome]
@@ -92,6 +95,8 @@ async def case_page(session: AsyncSession, case: Consultation, by: Principal) ->
         timeline=await timeline(session, case),
         people=people(case),
         minutes=signed,
+        has_key_images=await has_key_images(session, case),
+        may_describe=signed is None and Step.MINUTES in steps,
         answers=answers(signed),
         addenda=await addenda_of(session, case),
         outcomes=await outcome.outcomes_of(session, case),
