@@ -37,11 +37,13 @@ class Sandbox:
         wall_s: float = 30,
         jobs: int = 500,
         command: Sequence[str] = ("-m", "dicom.sandboxed"),
+        readable: Sequence[Path] = (Path("/"),),
     ) -> None:
         """`wall_s`: the longest a request may take; `jobs`: requests after which a child is replaced;
-        `command`: what Python is to run as the starter.
+        `command`: what Python is to run as the starter; `readable`: folders that children may read.
         """
         self._command = command
+        self._readable = readable
         self._size = children or os.cpu_count() or 1
         self._wall_s = wall_s
         self._jobs = jobs
@@ -58,7 +60,7 @@ class Sandbox:
 
     async def start(self) -> None:
         """Begin to import what children need; requests wait until that is done (half a second or so)."""
-        self._starter = await _Starter.spawn(self._command)
+        self._starter = await _Starter.spawn(self._command, self._readable)
         for _ in range(self._size):
             self._idle.put_nowait(None)
 
@@ -137,7 +139,7 @@ class Sandbox:
             except OSError:
                 _log.exception("the sandbox's starter is gone; starting another")
                 await self._starter.stop()
-                self._starter = await _Starter.spawn(self._command)
+                self._starter = await _Starter.spawn(self._command, self._readable)
                 return await self._starter.fork()
 
 
@@ -211,13 +213,14 @@ class _Starter:
     is_ready: bool = False
 
     @classmethod
-    async def spawn(cls, command: Sequence[str]) -> _Starter:
+    async def spawn(cls, command: Sequence[str], readable: Sequence[Path]) -> _Starter:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 *command,
                 str(theirs.fileno()),
+                *(str(folder.absolute()) for folder in readable),
                 cwd=_ROOT,
                 env=_environment(),
                 pass_fds=[theirs.fileno()],

@@ -1,8 +1,9 @@
 """The sandbox's own processes: a starter that has everything imported, and children that it forks.
 
-The starter (`python -m dicom.sandboxed FD`) sees no received byte; it is there so that a child is ready in
-milliseconds. Children have no network and hard limits on memory, processor time and files; each serves one
-request after the other on its socket. `sandbox.py` is the other side.
+The starter (`python -m dicom.sandboxed FD FOLDER …`) sees no received byte; it is there so that a child is ready
+in milliseconds. Children have no network, read only what lies below the folders, write nothing, and have hard
+limits on memory and processor time; each serves one request after the other on its socket. `sandbox.py` is
+the other side.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ import signal
 import socket
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from dicom import landlock
 from dicom.instance import BadInstance
 
 # What may be run, by name. Every module is imported in the starter, before any child is forked.
@@ -35,6 +37,9 @@ FUNCTIONS: Final[dict[str, str]] = {
     "bulk_value": "dicom.fragments:bulk_value",
 }
 
+# Where Python, its packages and the libraries of codecs lie, for what is imported late.
+_PROGRAMS = (sys.prefix, sys.base_prefix, "/usr", "/lib", "/lib64", os.path.dirname(__file__))
+
 MEMORY_BYTES: Final = 1 << 30
 CPU_S: Final = 10  # a request
 OPEN_FILES: Final = 32
@@ -43,8 +48,12 @@ _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 
 
-def start(control: socket.socket) -> NoReturn:
-    """Fork a child for every socket that comes in, and answer with its process id, while the parent lives."""
+def start(control: socket.socket, folders: Sequence[str]) -> NoReturn:
+    """Fork a child for every socket that comes in, and answer with its process id, while the parent lives.
+
+    `folders`: what children may read, beside Python itself.
+    """
+    readable = [Path(folder) for folder in (*folders, *_PROGRAMS)]
     functions = {name: _imported(target) for name, target in FUNCTIONS.items()}
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for killed children
@@ -55,7 +64,7 @@ def start(control: socket.socket) -> NoReturn:
         if child == 0:
             control.close()
             with socket.socket(fileno=descriptor) as channel:
-                _serve(channel, functions)
+                _serve(channel, functions, readable)
             os._exit(0)
         os.close(descriptor)
         control.sendall(str(child).encode())
@@ -77,8 +86,10 @@ def _imported(target: str) -> Callable[..., Any]:
     return loaded
 
 
-def _serve(channel: socket.socket, functions: dict[str, Callable[..., Any]]) -> None:
-    _confine()
+def _serve(
+    channel: socket.socket, functions: dict[str, Callable[..., Any]], readable: Sequence[Path]
+) -> None:
+    _confine(readable)
     while (request := _receive(channel)) is not None:
         used_s = resource.getrusage(resource.RUSAGE_SELF)
         budget_s = int(used_s.ru_utime + used_s.ru_stime) + CPU_S
@@ -100,7 +111,7 @@ def _answer(functions: dict[str, Callable[..., Any]], request: dict[str, Any]) -
         return pack({"refused": "malformed", "because": type(error).__name__})
 
 
-def _confine() -> None:
+def _confine(readable: Sequence[Path]) -> None:
     """Give up what a parser needs not. What the machine does not permit is left out, but never the limits."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -108,6 +119,7 @@ def _confine() -> None:
     if libc.unshare(_CLONE_NEWNET) != 0:
         libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    landlock.read_only(libc, readable)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # nothing is written to files
     resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
@@ -173,4 +185,4 @@ def _read(channel: socket.socket, length: int) -> bytes | None:
 
 
 if __name__ == "__main__":
-    start(socket.socket(fileno=int(sys.argv[1])))
+    start(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])

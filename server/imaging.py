@@ -62,7 +62,7 @@ class Imaging:
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self.store = BlobStore(settings.store_dir, keys.derive(settings.key, "store"))
-        self.sandbox = Sandbox()
+        self.sandbox = Sandbox(readable=[settings.store_dir])
         self.frames = FrameCache(settings.data_dir / "frames", self.store, self.sandbox)
         self.public_url = settings.public_url.rstrip("/")
         self._database = database

@@ -78,15 +78,32 @@ async def trapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
         "def echo(value, size): return {'value': value, 'bytes': b'ab' * size}\n"
         "def pid(): return os.getpid()\n"
         "def secret(): return dict(os.environ)\n"
+        "def read(path): return pathlib.Path(path).read_bytes()\n"
+        "def remove(path): os.unlink(path)\n"
+        "def rename(path): os.rename(path, path + '.gone')\n"
+        "def truncate(path): os.truncate(path, 0)\n"
     )
     (tmp_path / "run.py").write_text(
         "import sys, socket\n"
         "from dicom import sandboxed\n"
-        "names = 'memory crash sleep write connect echo pid secret'.split()\n"
+        "names = 'memory crash sleep write connect echo pid secret read remove rename truncate'.split()\n"
         "sandboxed.FUNCTIONS.update({name: 'trap:' + name for name in names})\n"
-        "sandboxed.start(socket.socket(fileno=int(sys.argv[1])))\n"
+        "sandboxed.start(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])\n"
     )
-    return Sandbox(children=1, wall_s=2, command=[str(tmp_path / "run.py")])
+    (tmp_path / "store").mkdir()
+    return Sandbox(children=1, wall_s=2, command=[str(tmp_path / "run.py")], readable=[tmp_path / "store"])
+
+
+async def test_a_child_reads_the_store_alone_and_changes_nothing(trapped: Sandbox, tmp_path: Path) -> None:
+    secret, image = tmp_path / "secret.key", tmp_path / "store" / "image"
+    for path in (secret, image):
+        path.write_bytes(b"content")
+    async with trapped as sandbox:
+        assert await sandbox.run("read", path=image) == b"content"
+        for name, path in [("read", secret), *((deed, image) for deed in ("remove", "rename", "truncate"))]:
+            with pytest.raises(BadInstance, match="malformed"):
+                await sandbox.run(name, path=str(path))
+    assert image.read_bytes() == secret.read_bytes() == b"content"
 
 
 async def test_limits_hold_and_a_killed_child_is_replaced(trapped: Sandbox, tmp_path: Path) -> None:
