@@ -10,6 +10,7 @@ from sqlalchemy.orm import selectinload
 
 from server.consultation.grants import end_grants, grant_case, grant_studies, shared_study_ids
 from server.consultation.journey import Stage, Step
+from server.consultation.minutes.record import minutes_of
 from server.consultation.model import Consultation, LiveSession
 from server.consultation.take import take
 from server.people.model import Membership, Person
@@ -40,6 +41,16 @@ class SessionOver(Refusal):
     sentence = later("Phiên này đã kết thúc hoặc đã hủy. Hãy xếp một phiên mới.")
 
 
+class SignatureStands(Refusal):
+    """Another session would belong into a text that somebody has signed already."""
+
+    code = "signature-stands"
+    sentence = later(
+        "Biên bản đã có một chữ ký nên chưa xếp thêm phiên được. "
+        "Hãy nhờ người đã ký bấm “Mở lại để sửa” ở trang biên bản, rồi xếp lịch."
+    )
+
+
 async def specialists(session: AsyncSession, by: Principal) -> list[tuple[Membership, Person]]:
     """Who can be booked in the hospital of `by`."""
     found = await session.execute(
@@ -63,7 +74,10 @@ async def schedule(
     place: str = "",
     kind: str = "live",
 ) -> LiveSession:
-    """Book a session (a second one is fine once the first is over). Raises SlotTaken, Invalid, WrongStage."""
+    """Book a session (a second one is fine once the first is over).
+
+    Raises SlotTaken, SignatureStands, Invalid, WrongStage.
+    """
     if specialist_id not in await people_with(session, by.hospital_id, Role.SPECIALIST):
         raise Invalid({"specialist_id": later("Hãy chọn một chuyên gia của bệnh viện.")})
     interval = _interval(starts_at, minutes)
@@ -71,6 +85,8 @@ async def schedule(
     for earlier in await _open_sessions(session, case):
         await _cancel_session(session, earlier)  # a new booking replaces one that has not begun
     await take(session, case, Step.SCHEDULE, by, specialist=specialist_id)
+    if await minutes_of(session, case) is not None:
+        raise SignatureStands
     booked = LiveSession(
         public_id=keys.opaque(16),
         consultation_id=case.id,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from server.consultation.minutes import document
-from tests.server.house import PASSWORD, Answer, House, sign
+from server.platform.db import HERE, now
+from tests.server.house import PASSWORD, PATHS, Answer, House, Walk, sign
 
 
 async def sign_as(house: House, name: str, case: str, role: str, **changed: str) -> Answer:
@@ -94,6 +96,30 @@ async def test_the_draft_is_locked_by_the_first_signature_until_it_is_given_back
     await sign(house, case, "secretary", "doctor.L")
     await sign(house, case, "chair", "specialist.P")
     assert (await doctor.post(f"{path}/give-back")).code == "draft-locked"
+
+
+@pytest.mark.parametrize("stage", ["concluded", "answered"])
+async def test_another_session_is_booked_only_when_no_signature_stands(house: House, stage: str) -> None:
+    """Else the second specialist would sign a text that names the first, and nothing of the second session."""
+    walk = Walk(house)
+    for act in PATHS[stage] if stage == "concluded" else (*PATHS[stage], "conclude"):
+        await getattr(walk, act)()
+    await sign(house, walk.id, "secretary", "doctor.L")
+    desk, specialist = await house.by("coordinator.P"), await house.by("specialist.P")
+    root = f"/consultations/{walk.id}"
+    day = (now() + dt.timedelta(days=300)).astimezone(HERE).date().isoformat()
+    slot = {
+        "specialist_id": house.people["unbooked.P"].person_id,
+        "day": day,
+        "time": f"{next(house.numbers) % 24:02}:00",
+    }
+    got = await desk.post(f"{root}/schedule", slot)
+    assert (got.status, got.code) == (409, "signature-stands")
+    page = await desk.get(root, headers={"Accept": "text/html"})
+    assert f'href="{root}/schedule"' not in page.text
+    assert got.json["title"] in page.text, "the page says it before somebody fills in the form"
+    assert (await specialist.post(f"{root}/minutes/give-back")).status == 200
+    assert (await desk.post(f"{root}/schedule", slot)).status == 200
 
 
 async def test_an_addendum_stands_beside_the_signed_text(house: House) -> None:

@@ -12,7 +12,9 @@ from server.platform.policy import Principal
 
 class DraftLocked(Refusal):
     code = "draft-locked"
-    sentence = later("Biên bản đã có chữ ký nên không sửa được. Bấm “Trả lại để sửa” hoặc thêm phụ lục.")
+    sentence = later(
+        "Biên bản đã có chữ ký nên không sửa được. Bấm “Mở lại để sửa”, hoặc khi đã đủ hai chữ ký thì thêm phụ lục."
+    )
 
 
 class NotASigner(Refusal):
