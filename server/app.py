@@ -67,6 +67,7 @@ def build_app(settings: Settings) -> web.Application:
         bus=bus,
         may=lambda seat, kind: kind in seat.permissions,
         ice=IceConfig(settings.turn_urls, settings.turn_secret.get_secret_value()),
+        ended=rooms.ended,
     )
     app = _edge(settings, database)
     app[HUB] = hub
@@ -80,7 +81,7 @@ def build_app(settings: Settings) -> web.Application:
 
     async def resources(_app: web.Application) -> AsyncIterator[None]:
         """What lives as long as the application, opened and closed as one."""
-        database.doorbell = _doorbell(hub, rooms, bus)
+        database.doorbell = _doorbell(hub, bus)
         async with bus, imaging.sandbox:
             await hub.start()
             warming = asyncio.create_task(_warm())
@@ -146,15 +147,14 @@ def _policy(imaging_routes: set[str]) -> Policy:
     )
 
 
-def _doorbell(hub: Hub, rooms: join.Rooms, bus: LocalBus) -> Doorbell:
+def _doorbell(hub: Hub, bus: LocalBus) -> Doorbell:
     async def ring(channel: str, data: dict[str, Any]) -> None:
         """After the commit: rooms hear of new minutes as a message, everyone else by the bus."""
         kind, _, name = channel.partition(":")
         if kind == "minutes":
             await hub.announce(name, MinutesChanged(seq=data["seq"]))
-        elif kind == "gone":
-            for room in await rooms.open():
-                await hub.remove(room, int(name))
+        elif kind == sign_in.ENDED:
+            await hub.doubt()
         else:
             await bus.publish(channel, json.dumps(data))
 

@@ -5,6 +5,7 @@ holds the room. A room is opened by its first peer, from its journal, and closed
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable
@@ -13,12 +14,12 @@ from pydantic import ValidationError
 
 from signaling import facts, messages
 from signaling.codec import Envelope, Malformed, body, encode, server_message
-from signaling.fields import Count, Piece, Why
+from signaling.fields import Piece, Why
 from signaling.ice import TTL_S as ICE_TTL_S
 from signaling.ice import IceConfig
 from signaling.messages import Message
 from signaling.peer import PLACE_KEPT_S, Outbox, Peer, token_key
-from signaling.ports import Bus, Journal, Leases, May, OneProcess, Seat
+from signaling.ports import Bus, Ended, Journal, Leases, May, OneProcess, Seat, none_ends
 from signaling.refusals import bye, error
 from signaling.room import Decision, Room
 from signaling.rooms import Closing, Held, Rooms, channel
@@ -28,6 +29,8 @@ PING_MS = 1000
 QUIET_MS = 3000  # a line that is silent for so long counts as lost
 KEEPING_LIMIT_S = 5.0
 CALLS_LIMIT = 1000
+CHECK_S = 5.0
+SEATS = "seats"  # the bus channel that says: look who may still sit
 
 LOSSY = (messages.ViewShared,)
 KEPT = (messages.Admit, messages.Chat, messages.MarkAsked, messages.Present, messages.Leave, messages.End)
@@ -38,8 +41,7 @@ log = logging.getLogger(__name__)
 class Call(Piece):
     """What one process asks of the hub that holds a room."""
 
-    announce: str | None = None
-    remove: Count | None = None
+    announce: str
 
 
 def now_ms() -> int:
@@ -55,11 +57,13 @@ class Hub:
         may: May,
         ice: IceConfig | None = None,
         leases: Leases | None = None,
+        ended: Ended = none_ends,
         place_kept_s: float = PLACE_KEPT_S,
     ) -> None:
         self.journal = journal
         self.bus = bus
         self.may = may
+        self.ended = ended
         self.ice = ice or IceConfig()
         self.place_kept_s = place_kept_s
         self.peers: dict[str, Peer] = {}
@@ -67,6 +71,7 @@ class Hub:
         self._tokens: dict[bytes, Peer] = {}
         self._calls: asyncio.Queue[tuple[str, str]] = asyncio.Queue(CALLS_LIMIT)
         self._tasks: list[asyncio.Task[None]] = []
+        self._doubt = asyncio.Event()
         self.is_draining = False
 
     # --- for the server ------------------------------------------------------------------------
@@ -75,9 +80,9 @@ class Hub:
         """Tell everyone in `room` a fact that is already kept, from any process."""
         await self.bus.publish(channel(room), Call(announce=encode(Envelope(message))).model_dump_json())
 
-    async def remove(self, room: str, person: int) -> None:
-        """Take `person` out of `room`, whichever process holds it; the resume token dies with it."""
-        await self.bus.publish(channel(room), Call(remove=person).model_dump_json())
+    async def doubt(self) -> None:
+        """A sign-in has ended: every process looks at once who of its rooms must rise."""
+        await self.bus.publish(SEATS, "")
 
     async def drain(self) -> None:
         """Before a stop: let nobody in, ask everyone to come back in a moment."""
@@ -86,12 +91,16 @@ class Hub:
             self._part(peer, "draining")
 
     async def start(self) -> None:
-        """Begin the hub's own tasks: places that run out, calls of other processes."""
-        self._tasks = [asyncio.create_task(work) for work in (self._sweep(), self._answer_calls())]
+        """Begin the hub's own tasks: places that run out, calls of other processes, sign-ins that end."""
+        self._hear_no_more = await self.bus.subscribe(SEATS, lambda _: self._doubt.set())
+        self._tasks = [
+            asyncio.create_task(work) for work in (self._sweep(), self._answer_calls(), self._check())
+        ]
 
     async def stop(self) -> None:
         """Drain, give up the rooms, end the tasks."""
         await self.drain()
+        await self._hear_no_more()
         await self._rooms.close_all()
         for task in self._tasks:
             task.cancel()
@@ -309,10 +318,7 @@ class Hub:
         held = self._rooms.get(room)
         if held is None:
             return
-        if call.announce is not None:
-            await self._announce(held, server_message(call.announce))
-        if call.remove is not None:
-            await self._remove(held, call.remove)
+        await self._announce(held, server_message(call.announce))
 
     async def _announce(self, held: Held, message: Message) -> None:
         """Tell the room what the server kept, and let the room know it too."""
@@ -328,12 +334,28 @@ class Hub:
             case _:
                 self._deliver(room.everyone(message))
 
-    async def _remove(self, held: Held, person: int) -> None:
-        held.room.admitted.discard(person)
+    async def _check(self) -> None:
+        """At every doubt, and every few seconds: a bell may be lost, and some things end by the clock."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CHECK_S):
+                    await self._doubt.wait()
+            self._doubt.clear()
+            try:
+                await self._take_out_ended()
+            except Exception:
+                log.exception("it is not known whose sign-in has ended")
+
+    async def _take_out_ended(self) -> None:
+        """Whose sign-in has ended leaves the room; the resume token dies with the place."""
+        signed_in = {peer.seat.sign_in for peer in self.peers.values()}
+        ended = await self.ended(signed_in) if signed_in else ()
         for peer in tuple(self.peers.values()):
-            if peer.seat.room == held.room.id and peer.seat.person == person:
+            if peer.seat.sign_in in ended:
+                if (held := self._rooms.get(peer.seat.room)) is not None:
+                    held.room.admitted.discard(peer.seat.person)
                 await self._take_out(peer, "removed")
-        await self._rooms.close_if_empty(held.room.id)
+                await self._rooms.close_if_empty(peer.seat.room)
 
     async def _sweep(self) -> None:
         """Once a second: places whose time is over."""

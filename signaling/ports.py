@@ -6,7 +6,7 @@ it small real ones.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -26,6 +26,7 @@ class Seat:
     role: str  # host | doctor | specialist | viewer
     permissions: frozenset[str] = field(default_factory=frozenset)
     waits: bool = False  # a host must let this person in first
+    sign_in: str = ""  # the server's word for what this seat rests on: it ends with it
 
     @property
     def is_host(self) -> bool:
@@ -45,6 +46,15 @@ Admit = Callable[[str], Awaitable[Seat]]
 
 May = Callable[[Seat, str], bool]
 """The server's policy: may this seat send this message type?"""
+
+
+Ended = Callable[[Collection[str]], Awaitable[Collection[str]]]
+"""Which of these sign-ins have ended: whoever sits by one must rise."""
+
+
+async def none_ends(_sign_ins: Collection[str]) -> Collection[str]:
+    """The port of a server whose seats last as long as the room."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)

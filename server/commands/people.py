@@ -151,6 +151,7 @@ def leave(login: Login, hospital: Code) -> None:
             raise Invalid({"hospital": "Người này không làm ở đây."})
         member.left_at = member.left_at or now()
         await sign_in.end_place(session, member.id)
+        await sign_in.end_links(session, person.id)
         await audit(session, "leave", f"membership:{member.id}", by=None, hospital_id=place.id)
         typer.echo(f"{person.login} đã rời {place.short_name}.")
 

@@ -1,7 +1,7 @@
 """join: who may sit in the room now; tickets of a minute; the room's journal and presence."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -11,6 +11,7 @@ from server.consultation.journey import Side, Stage, Step
 from server.consultation.minutes.draft import open_draft
 from server.consultation.model import Consultation, LiveSession, RoomEvent, Ticket
 from server.consultation.take import take
+from server.people import sign_in
 from server.people.model import Hospital, Membership, Person
 from server.platform import keys
 from server.platform.db import Database, now
@@ -141,21 +142,26 @@ class Rooms:
                 .where(Ticket.token_hash == keys.hashed(ticket))
                 .where(Ticket.used_at.is_(None), Ticket.expires_at > now())
                 .values(used_at=now())
-                .returning(Ticket.session_id, Ticket.membership_id)
+                .returning(Ticket.session_id, Ticket.membership_id, Ticket.sign_in)
                 .execution_options(synchronize_session=False)
             )
             row = used.one_or_none()
-            if row is None:
+            if row is None or await sign_in.ended(session, [row.sign_in]):
                 raise NotSeated
-            return await self._seat(session, row.session_id, row.membership_id)
+            return await self._seat(session, row.session_id, row.membership_id, row.sign_in)
 
-    async def _seat(self, session: AsyncSession, session_id: int, membership_id: int) -> Seat:
+    async def ended(self, sign_ins: Collection[str]) -> Collection[str]:
+        """Which of these sign-ins no longer keep a seat."""
+        async with self._database.system(writes=False) as session:
+            return await sign_in.ended(session, sign_ins)
+
+    async def _seat(self, session: AsyncSession, session_id: int, membership_id: int, signed_in: str) -> Seat:
         booked = await session.get_one(LiveSession, session_id)
         case = await session.get_one(Consultation, booked.consultation_id)
         membership = await session.get_one(Membership, membership_id)
         person = await session.get_one(Person, membership.person_id)
         hospital = await session.get_one(Hospital, membership.hospital_id)
-        if booked.is_over or membership.left_at or person.suspended_at:
+        if booked.is_over:
             raise NotSeated
         role = role_in_room(case, booked, membership)
         return Seat(
@@ -168,6 +174,7 @@ class Rooms:
             role=role,
             permissions=frozenset(kind for kind, who in MAY_SEND.items() if role in who),
             waits=role == "viewer",
+            sign_in=signed_in,
         )
 
     async def append(self, room: str, type: str, sender: int | None, data: Mapping[str, Any]) -> int:
@@ -187,16 +194,6 @@ class Rooms:
         by = await principal_in(session, case, person_id)
         if by is not None and case.stage is Stage.IN_SESSION:
             await end_session(session, case, by)
-
-    async def open(self) -> Sequence[str]:
-        """The rooms of sessions that have begun and not ended."""
-        async with self._database.system(writes=False) as session:
-            found = await session.scalars(
-                select(LiveSession.public_id).where(
-                    LiveSession.begun_at.is_not(None), LiveSession.ended_at.is_(None)
-                )
-            )
-            return list(found)
 
     async def since(self, room: str, seq: int, limit: int) -> Sequence[Entry]:
         async with self._database.system(writes=False) as session:

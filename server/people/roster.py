@@ -10,7 +10,7 @@ from server.people.model import Hospital, Membership, Person, SignIn
 from server.people.names import BadName, clean_name, fold, split_title
 from server.platform.db import now
 from server.platform.errors import Invalid, Refusal, later
-from server.platform.events import audit, ring
+from server.platform.events import audit
 from server.platform.policy import Principal, Role
 
 LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{2,39}")
@@ -194,7 +194,6 @@ async def leave(session: AsyncSession, member: Membership, by: Principal) -> Non
     await sign_in.end_place(session, member.id)
     await sign_in.end_links(session, member.person_id)  # one that this hospital gave opens nothing any more
     await audit(session, "leave", f"membership:{member.id}", by=by)
-    ring(session, f"gone:{member.person_id}")
 
 
 async def come_back(session: AsyncSession, member: Membership, by: Principal) -> None:

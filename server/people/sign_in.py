@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 
@@ -16,7 +17,7 @@ from server.people.model import Hospital, KnownBrowser, Link, Membership, Person
 from server.platform import keys
 from server.platform.db import insert_once, now
 from server.platform.errors import Refusal, TooMany, later
-from server.platform.events import audit
+from server.platform.events import audit, ring
 from server.platform.policy import Principal
 from server.platform.settings import Settings
 
@@ -24,6 +25,7 @@ SEEN_EVERY = dt.timedelta(minutes=1)
 LINK_LASTS = dt.timedelta(hours=24)
 TOKEN_LASTS = dt.timedelta(days=90)
 PASSWORD_LENGTH = 10
+ENDED = "sign-ins"  # rung when one has ended: open rooms look who must rise
 # A stranger has few tries at one account; a browser in which the owner once signed in has its own count.
 STRANGER: RateLimitItem = RateLimitItemPerHour(20)
 FAMILIAR: RateLimitItem = RateLimitItemPerMinute(10)
@@ -245,6 +247,20 @@ async def principal_of(
     )
 
 
+async def ended(session: AsyncSession, sign_ins: Collection[str]) -> frozenset[str]:
+    """Which of these ("s12") open nothing any more. Being idle does not count: in a room one talks."""
+    numbers = [int(word[1:]) for word in sign_ins if word.startswith("s")]
+    living = await session.scalars(
+        select(SignIn.id)
+        .join(Membership, Membership.id == SignIn.membership_id)
+        .join(Person, Person.id == SignIn.person_id)
+        .join(Hospital, Hospital.id == Membership.hospital_id)
+        .where(SignIn.id.in_(numbers), SignIn.ended_at.is_(None), SignIn.expires_at > now())
+        .where(Membership.left_at.is_(None), Person.suspended_at.is_(None), Hospital.closed_at.is_(None))
+    )
+    return frozenset(sign_ins) - {f"s{number}" for number in living}
+
+
 async def touch(session: AsyncSession, cookie: str) -> None:
     """Note that the person is still there, at most once a minute."""
     await session.execute(
@@ -265,6 +281,7 @@ async def end_sign_in(session: AsyncSession, sign_in_id: int, by: Principal) -> 
         .where(SignIn.id == sign_in_id, SignIn.person_id == by.person_id, SignIn.ended_at.is_(None))
         .values(ended_at=now())
     )
+    ring(session, ENDED)
     await audit(session, "sign-out", f"sign-in:{sign_in_id}", by=by)
 
 
@@ -277,6 +294,7 @@ async def end_all(session: AsyncSession, person_id: int) -> None:
     await session.execute(
         update(Token).where(Token.membership_id.in_(mine), Token.ended_at.is_(None)).values(ended_at=now())
     )
+    ring(session, ENDED)
 
 
 async def end_place(session: AsyncSession, membership_id: int) -> None:
@@ -287,6 +305,7 @@ async def end_place(session: AsyncSession, membership_id: int) -> None:
             .where(table.membership_id == membership_id, table.ended_at.is_(None))
             .values(ended_at=now())
         )
+    ring(session, ENDED)
 
 
 async def switch_place(session: AsyncSession, principal: Principal, membership_id: int) -> str:
@@ -296,6 +315,7 @@ async def switch_place(session: AsyncSession, principal: Principal, membership_i
         raise WrongPassword
     old = await session.get_one(SignIn, int(principal.sign_in[1:]))
     old.ended_at = now()
+    ring(session, ENDED)
     cookie = keys.token()
     session.add(
         SignIn(

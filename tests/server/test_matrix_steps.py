@@ -17,8 +17,8 @@ from dicom.index import studies
 from server.consultation import join, journey
 from server.consultation.journey import Move, Side, Stage, Step, Urgency
 from server.consultation.model import RoomEvent
-from server.consultation.routes.ports import HUB
 from server.imaging import Imaging, Peers
+from server.people import sign_in
 from server.people.model import DicomPeer, Hospital
 from server.platform.db import now
 from server.platform.policy import Principal, Role
@@ -208,7 +208,9 @@ async def test_one_who_was_removed_says_nothing_more(house: House) -> None:
     chair = await floor.enter(PEOPLE["H"])
     client = await seated(floor, "D", chair)
     assert client.welcome
-    await house.app[HUB].remove(floor.room, house.people[PEOPLE["D"]].person_id)
+    async with house.database.system() as session:
+        await sign_in.end_all(session, house.people[PEOPLE["D"]].person_id)
+    del house.callers[PEOPLE["D"]]  # the next to ask for this person signs in anew
     assert (await client.until(messages.Bye)).code == "removed"
     before = await spoken(floor)
     for kind in ROOM:

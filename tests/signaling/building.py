@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import json
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -72,9 +72,10 @@ class MemoryJournal:
 
 
 class Tickets:
-    """Single-use tickets for seats."""
+    """Single-use tickets for seats; `gone` are sign-ins that have ended."""
 
     def __init__(self) -> None:
+        self.gone: set[str] = set()
         self._seats: dict[str, Seat] = {}
         self._numbers = itertools.count(1)
 
@@ -88,6 +89,9 @@ class Tickets:
         if seat is None:
             raise NotSeated
         return seat
+
+    async def ended(self, sign_ins: Collection[str]) -> Collection[str]:
+        return self.gone.intersection(sign_ins)
 
 
 class Client:
@@ -193,7 +197,9 @@ async def a_house(
     send_buffer_bytes: int = 0,
 ) -> AsyncIterator[House]:
     journal, tickets = MemoryJournal(), Tickets()
-    hub = Hub(journal=journal, bus=LocalBus(), may=may, ice=ice, place_kept_s=place_kept_s)
+    hub = Hub(
+        journal=journal, bus=LocalBus(), may=may, ice=ice, ended=tickets.ended, place_kept_s=place_kept_s
+    )
     app = web.Application()
     origins: set[str] = set()
     app.add_routes(signal_routes("/signal", hub, tickets.admit, origins, hello_s))

@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import WSServerHandshakeError
 
-from signaling import messages
+from signaling import hub, messages
 from signaling.codec import Envelope, encode
-from signaling.fields import MediaState, Person, Resume
+from signaling.fields import MediaState, Person, Resume, View
 from signaling.messages import Message
 from tests.signaling.building import Client, House, a_house, a_seat
 
@@ -99,15 +99,28 @@ async def test_a_host_lets_one_in_who_waits(house: House) -> None:
     await lan.until(messages.Joined)
 
 
-async def test_who_is_removed_is_out_and_cannot_come_back_with_the_old_token(house: House) -> None:
-    huong = await house.enter(a_seat("Hường"))
-    await house.hub.remove("r1", a_seat("Hường").person)
+async def test_whose_sign_in_ended_is_out_and_cannot_come_back_with_the_old_token(house: House) -> None:
+    hoa = await house.enter(a_seat("Hoa", sign_in="s1"))
+    huong = await house.enter(a_seat("Hường", sign_in="s2"))
+    house.tickets.gone.add("s2")
+    await house.hub.doubt()
     assert await huong.closed() == 4403
+    assert (await hoa.until(messages.Left)).why == "removed"
     again = await house.connect()
     assert huong.welcome is not None
     resume = Resume(token=huong.welcome.resume.token, seq=huong.seq)
     await again.say(messages.Hello(versions=(1,), resume=resume))
     assert await again.closed() == 4410
+
+
+async def test_a_sign_in_that_ends_without_a_bell_is_found_by_the_clock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hub, "CHECK_S", 0.1)
+    async with a_house() as house:
+        huong = await house.enter(a_seat("Hường", sign_in="s2"))
+        house.tickets.gone.add("s2")
+        assert await huong.closed() == 4403
 
 
 # --- the handshake (CSWSH) ----------------------------------------------------------------------
@@ -194,6 +207,19 @@ async def test_a_lost_line_is_known_at_once_and_the_place_is_given_back(house: H
     assert (await again.until(messages.Chatted)).text == "Còn nghe không?"
     await seen_here(hoa, "Hường", True)
     assert house.journal.types()[-3:] == ["away", "chatted", "back"]
+
+
+async def test_one_who_comes_back_sees_what_was_shown_meanwhile(house: House) -> None:
+    hoa = await house.enter(HOST)
+    huong = await house.enter(a_seat("Hường"))
+    await huong.socket.close()
+    await seen_here(hoa, "Hường", False)
+    view = View(study=7, sop="1.2.3", frame=4, voi=(40, 400, 0), view=(256, 256, 1, 0, 0, 0), pointer=None)
+    await hoa.ask(messages.ShareView(**view.model_dump()))
+    again = await house.resume(huong, huong.seq)
+    assert (await again.until(messages.ViewShared)).frame == view.frame
+    assert hoa.welcome is not None
+    assert again.seen[-1].sender == hoa.welcome.peer
 
 
 async def test_a_resume_token_works_once(house: House) -> None:
