@@ -176,6 +176,12 @@ class Room(RoomState):
         self.view = View(**shown)
         yield from self.others(peer, messages.ViewShared(**shown), sender=peer)
 
+    def show_again(self, peer: str) -> Iterator[Send]:
+        """Views are not replayed, and the presenter may not move for minutes: one who returns gets the last."""
+        leader = self._peer_of(self.presenter.person, self.members) if self.presenter else None
+        if self.view is not None and peer in self.members and peer != leader:
+            yield Send(peer, messages.ViewShared(**self.view.model_dump()), leader)
+
     # --- media connections ---------------------------------------------------------------------
 
     def _epoch(self, peer: str, message: Media | messages.Restart) -> int:
