@@ -49,6 +49,12 @@ def a_role(word: str) -> ProcessRole:
         raise typer.BadParameter(known) from None
 
 
+@app.callback()
+def hoichan() -> None:
+    """Remote consultation between hospitals."""
+    os.umask(0o077)  # whatever we write may be about patients
+
+
 @app.command()
 def run(
     role: Annotated[ProcessRole | None, typer.Option(parser=a_role, help="One role alone")] = None,
@@ -124,6 +130,12 @@ def backup(folder: Folder) -> None:
     made = asyncio.run(copy(Settings(), folder))
     typer.echo(f"Đã sao lưu {sum(made['rows'].values())} dòng, {len(made['blobs'])} tệp vào {folder}.")
     typer.echo("Trong đó có secret.key: cất bản sao lưu như cất chìa khóa.")
+    if made["damaged"]:
+        typer.echo(f"{len(made['damaged'])} tệp gốc đã hỏng trên đĩa và không có bản sao tốt:", err=True)
+        for key in made["damaged"]:
+            typer.echo(f"  {key}", err=True)
+        typer.echo("Hãy kiểm tra ổ đĩa, và giữ lại các bản sao lưu cũ hơn.", err=True)
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -24,6 +24,7 @@ from dicom.instance import REASONS, BadInstance
 from dicom.ports import Malformed, NotAllowed, NotHere, Ports, Refused, Scope, TooLarge
 from dicom.spool import Spool, State, Upload, new_upload
 from dicom.store import BlobWriter
+from dicom.texts import Gettext, later
 from dicom.web import tus
 
 _log = logging.getLogger(__name__)
@@ -42,6 +43,9 @@ class UploadPorts(Ports, Protocol):
 
     def person(self, request: web.Request) -> str:
         """A name for the signed-in person, the same in all of their requests to this hospital."""
+
+    def gettext(self, request: web.Request) -> Gettext:
+        """The language of who asks."""
 
 
 def add_uploads(
@@ -72,10 +76,10 @@ def _answered(uploads: Uploads, handler: Handler) -> Handler:
     async def handle(request: web.Request) -> web.Response:
         try:
             if request.method != "GET" and request.headers.get("Tus-Resumable") != tus.VERSION:
-                raise tus.OtherVersion("Trình duyệt cần tải lại trang để gửi ảnh.")
+                raise tus.OtherVersion(later("Trình duyệt cần tải lại trang để gửi ảnh."))
             response = await handler(request)
         except Refused as refused:
-            response = tus.problem(refused)
+            response = tus.problem(refused, uploads.ports.gettext(request))
             if isinstance(refused, TooLarge):
                 response.headers["Tus-Max-Size"] = str(uploads.max_bytes)
             if isinstance(refused, tus.OtherVersion):
@@ -92,7 +96,7 @@ class Uploads:
     def __init__(self, prefix: str, ports: UploadPorts, max_bytes: int) -> None:
         self.max_bytes = max_bytes
         self._prefix = prefix
-        self._ports = ports
+        self.ports = ports
         self._spool = Spool(ports.store.root / "uploads")
         self._batches = Batches(self._commit)
         self._receiving: dict[str, asyncio.Task[None]] = {}
@@ -103,7 +107,7 @@ class Uploads:
         """After a restart: check what was complete, forget what is old."""
         await asyncio.to_thread(self._spool.remove_old)
         for upload in await asyncio.to_thread(self._spool.unchecked):
-            self._start_check(upload)
+            self._checking[upload.id] = self._start_check(upload)
 
     async def stop(self, _: web.Application) -> None:
         """Leave what is being checked to the next start."""
@@ -122,9 +126,11 @@ class Uploads:
         scope, person = await self._who(request)
         length = tus.number(request, "Upload-Length")
         if length > self.max_bytes:
-            limit = self.max_bytes >> 20
             raise TooLarge(
-                f"Tệp lớn hơn {limit} MB, mức hệ thống nhận. Hãy chia nhỏ, hoặc gửi thư mục thay cho tệp nén."
+                later(
+                    "Tệp lớn hơn {limit} MB, mức hệ thống nhận. Hãy chia nhỏ, hoặc gửi thư mục thay cho tệp nén."
+                ),
+                limit=self.max_bytes >> 20,
             )
         if length == 0:
             raise Malformed(REASONS["empty"])
@@ -150,7 +156,7 @@ class Uploads:
     async def go_on(self, request: web.Request) -> web.Response:
         upload = await self._mine(request)
         if tus.number(request, "Upload-Offset") != upload.offset:
-            raise tus.WrongOffset("Phần gửi không nối tiếp phần đã nhận. Trình duyệt sẽ tự gửi tiếp.")
+            raise tus.WrongOffset(later("Phần gửi không nối tiếp phần đã nhận. Trình duyệt sẽ tự gửi tiếp."))
         try:
             await self._receive(request, upload)
         except OSError as error:
@@ -166,13 +172,14 @@ class Uploads:
         return web.Response(status=204)
 
     async def outcome(self, request: web.Request) -> web.Response:
-        return web.json_response(_told(await self._mine(request, takes_over=False)))
+        upload = await self._mine(request, takes_over=False)
+        return web.json_response(_told(upload, self.ports.gettext(request)))
 
     async def _who(self, request: web.Request) -> tuple[Scope, str]:
-        scope = await self._ports.scope(request)
+        scope = await self.ports.scope(request)
         if not scope.may_store:
-            raise NotAllowed("Bạn không gửi ảnh được ở đây. Hãy gửi vào kho của bệnh viện mình.")
-        return scope, self._ports.person(request)
+            raise NotAllowed(later("Bạn không gửi ảnh được ở đây. Hãy gửi vào kho của bệnh viện mình."))
+        return scope, self.ports.person(request)
 
     async def _mine(self, request: web.Request, *, takes_over: bool = True) -> Upload:
         """The upload of this address. A line of it that still hangs ends: the browser has a new one."""
@@ -180,19 +187,19 @@ class Uploads:
         upload_id = request.match_info["upload"]
         upload = await asyncio.to_thread(self._spool.find, upload_id)
         if upload is None or (upload.owner_id, upload.person) != (scope.owner_id, person):
-            raise NotHere("Không có lần gửi này. Hãy chọn lại tệp để gửi.")
+            raise NotHere(later("Không có lần gửi này. Hãy chọn lại tệp để gửi."))
         if takes_over and (receiving := self._receiving.get(upload_id)):
             receiving.cancel()
             await asyncio.wait([receiving])
             upload = await asyncio.to_thread(self._spool.find, upload_id)
             if upload is None:
-                raise NotHere("Không có lần gửi này. Hãy chọn lại tệp để gửi.")
+                raise NotHere(later("Không có lần gửi này. Hãy chọn lại tệp để gửi."))
         return upload
 
     async def _take_whole(self, request: web.Request, upload: Upload) -> None:
         """A small file in one request: straight into the store, checked and committed before the answer."""
         checksum = tus.Checksum(request)
-        with self._ports.store.new(upload.owner_id) as writer:
+        with self.ports.store.new(upload.owner_id) as writer:
 
             async def write(chunk: bytes) -> None:
                 writer.write(chunk)
@@ -218,9 +225,9 @@ class Uploads:
             return await self._ingested(writer.path, upload)
         outcome = Outcome()
         try:
-            received = await ingest.check(writer, self._ports.sandbox)
+            received = await ingest.check(writer, self.ports.sandbox)
             committed = await self._batches.keep(upload.owner_id, upload.person, received)
-            await ingest.settle(committed, received, upload.name, self._ports.store, outcome)
+            await ingest.settle(committed, received, upload.name, self.ports.store, outcome)
         except BadInstance as refused:
             outcome.refuse(upload.name, refused)
         return outcome
@@ -228,7 +235,7 @@ class Uploads:
     async def _receive(self, request: web.Request, upload: Upload) -> None:
         """Append a piece. What is here when the line is cut stays; a piece with a wrong checksum does not."""
         if request.content_type != tus.CONTENT_TYPE or "Content-Encoding" in request.headers:
-            raise tus.WrongMedia("Nội dung gửi lên không đúng dạng. Hãy tải lại trang rồi gửi lại.")
+            raise tus.WrongMedia(later("Nội dung gửi lên không đúng dạng. Hãy tải lại trang rồi gửi lại."))
         checksum = tus.Checksum(request)
         task = asyncio.create_task(self._append(request, upload, checksum))
         self._receiving[upload.id] = task
@@ -277,10 +284,10 @@ class Uploads:
             async with self._free:
                 outcome = await self._tried(upload)
             if outcome is not None and (attempt >= _TRIES or not outcome.was_unavailable):
-                break
+                with suppress(FileNotFoundError):  # given up meanwhile
+                    await asyncio.to_thread(self._spool.conclude, upload, outcome)
+                return
             await asyncio.sleep(min(2**attempt, _LONGEST_PAUSE_S))
-        with suppress(FileNotFoundError):  # given up meanwhile
-            await asyncio.to_thread(self._spool.conclude, upload, outcome)
 
     async def _tried(self, upload: Upload) -> Outcome | None:
         try:
@@ -296,21 +303,21 @@ class Uploads:
             return await self._commit(upload.owner_id, batch, upload.person)
 
         return await ingest.receive(
-            path, upload.name, upload.owner_id, self._ports.store, self._ports.sandbox, commit
+            path, upload.name, upload.owner_id, self.ports.store, self.ports.sandbox, commit
         )
 
     async def _commit(self, owner_id: int, batch: Sequence[Received], person: str) -> list[Committed]:
-        return await self._ports.commit(Scope(owner_id, None, may_store=True), batch, "upload", person)
+        return await self.ports.commit(Scope(owner_id, None, may_store=True), batch, "upload", person)
 
 
-def _told(upload: Upload) -> dict[str, Any]:
+def _told(upload: Upload, say: Gettext) -> dict[str, Any]:
     return {
         "state": upload.state,
         "received": upload.offset,
         "length": upload.length,
         "instances": upload.instances,
         "studies": upload.studies,
-        "refused": upload.refused,
+        "refused": [file | {"sentence": say(file["sentence"])} for file in upload.refused],
         "refused_count": upload.refused_count,
     }
 

@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import json
 import os
+import secrets
 import shutil
 from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
@@ -28,7 +29,7 @@ from server.platform.settings import Settings
 
 FORMAT = 1
 BATCH = 500
-ROWS, MANIFEST, BLOBS, SECRET = "rows.jsonl.gz", "manifest.json", "blobs", "secret.key"
+ROWS, MANIFEST, BLOBS, SECRET = "rows-{}.jsonl.gz", "manifest.json", "blobs", "secret.key"
 METADATA: tuple[MetaData, ...] = (dicom.index.metadata, Base.metadata)
 
 
@@ -48,36 +49,57 @@ def tables() -> list[Table]:
 
 
 async def backup(settings: Settings, folder: Path) -> dict[str, Any]:
-    """Write or renew a backup in `folder`; the manifest comes last, so that half a backup is none."""
+    """Write or renew a backup in `folder`. The manifest comes last: until then the one before is whole.
+
+    An original that no longer has the bytes it was named for is listed as damaged, and an earlier good copy
+    of it stays.
+    """
     (folder / BLOBS).mkdir(parents=True, exist_ok=True)
-    (folder / MANIFEST).unlink(missing_ok=True)
+    made_at = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+    rows = folder / ROWS.format(secrets.token_hex(4))
+    revision, counts, blobs = await _write_rows(settings, rows)
+    store = BlobStore(settings.store_dir, keys.derive(settings.key, "store"))
+    copied = {key: _copy(store, key, folder / BLOBS / _name(key)) for key in sorted(blobs)}
+    manifest = {
+        "format": FORMAT,
+        "revision": revision,
+        "made_at": made_at,
+        "rows_file": rows.name,
+        "rows": counts,
+        "rows_sha256": _sha256(rows),
+        "blobs": {key: sha256 for key, sha256 in copied.items() if sha256},
+        "damaged": [key for key, sha256 in copied.items() if not sha256],
+    }
+    _write(folder / SECRET, settings.key)
+    _write(folder / MANIFEST, json.dumps(manifest, indent=1).encode())
+    _keep_only(rows)
+    return manifest
+
+
+def _keep_only(rows: Path) -> None:
+    for old in rows.parent.glob(ROWS.format("*")):
+        if old != rows:
+            old.unlink()
+
+
+async def _write_rows(settings: Settings, path: Path) -> tuple[str, dict[str, int], set[str]]:
+    """All rows of one moment, durably: the schema's revision, rows by table, and the blobs that are named."""
     database = Database(settings.database)
     counts: dict[str, int] = {}
     blobs: set[str] = set()
     async with database.engine.connect() as connection:
         if not database.is_sqlite:
             connection = await connection.execution_options(isolation_level="REPEATABLE READ")
-        revision = await connection.scalar(text("SELECT version_num FROM alembic_version"))
-        with gzip.open(folder / ROWS, "wt", encoding="utf-8") as out:
+        revision = str(await connection.scalar(text("SELECT version_num FROM alembic_version")))
+        with gzip.open(path, "wt", encoding="utf-8") as out:
             async for table, row in _rows(connection):
                 counts[table.name] = counts.get(table.name, 0) + 1
                 if table in server.models.NAME_BLOBS:
                     blobs.add(row["blob"])
                 out.write(json.dumps([table.name, _plain(table, row)], ensure_ascii=False) + "\n")
     await database.close()
-    store = BlobStore(settings.store_dir, keys.derive(settings.key, "store"))
-    manifest = {
-        "format": FORMAT,
-        "revision": revision,
-        "made_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        "rows": counts,
-        "rows_sha256": _sha256(folder / ROWS),
-        "blobs": {key: _copy(store.path(key), folder / BLOBS / _name(key)) for key in sorted(blobs)},
-    }
-    (folder / SECRET).write_bytes(settings.key)
-    (folder / SECRET).chmod(0o600)
-    _write(folder / MANIFEST, json.dumps(manifest, indent=1).encode())
-    return manifest
+    _flush(path)
+    return revision, counts, blobs
 
 
 async def restore(settings: Settings, folder: Path) -> dict[str, Any]:
@@ -88,24 +110,24 @@ async def restore(settings: Settings, folder: Path) -> dict[str, Any]:
     await migrate(settings.database, str(manifest["revision"]))
     database = Database(settings.database)
     try:
-        await _fill(database, folder)
+        await _fill(database, folder / manifest["rows_file"])
     finally:
         await database.close()
     store = BlobStore(settings.store_dir, settings_key(folder))
     for key in manifest["blobs"]:
-        _copy(folder / BLOBS / _name(key), store.path(key))
+        _place(folder / BLOBS / _name(key), store.path(key))
     await migrate(settings.database)
     return manifest
 
 
-async def _fill(database: Database, folder: Path) -> None:
+async def _fill(database: Database, rows_file: Path) -> None:
     """All rows in one transaction, into empty tables."""
     by_name = {table.name: table for table in tables()}
     async with database.system() as session:
         for table in by_name.values():
             if await session.scalar(select(func.count()).select_from(table)):
                 raise NotEmpty
-        with gzip.open(folder / ROWS, "rt", encoding="utf-8") as lines:
+        with gzip.open(rows_file, "rt", encoding="utf-8") as lines:
             for name, rows in _batches(lines):
                 table = by_name[name]
                 await session.execute(insert(table), [_typed(table, row) for row in rows])
@@ -123,7 +145,6 @@ def _take_key(settings: Settings, folder: Path) -> None:
         raise NotABackup(what="HOICHAN_SECRET_KEY khác với khóa lúc sao lưu")
     path = settings.data_dir / "secret.key"
     _write(path, (folder / SECRET).read_bytes())
-    path.chmod(0o600)
 
 
 def check(folder: Path) -> dict[str, Any]:
@@ -132,8 +153,10 @@ def check(folder: Path) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
     except (OSError, ValueError):
         raise NotABackup(what=MANIFEST) from None
-    if manifest.get("format") != FORMAT or _sha256(folder / ROWS) != manifest["rows_sha256"]:
-        raise NotABackup(what=ROWS)
+    if manifest.get("format") != FORMAT:
+        raise NotABackup(what=MANIFEST)
+    if _sha256(folder / manifest["rows_file"]) != manifest["rows_sha256"]:
+        raise NotABackup(what=manifest["rows_file"])
     for key, sha256 in manifest["blobs"].items():
         if _sha256(folder / BLOBS / _name(key)) != sha256:
             raise NotABackup(what=_name(key))
@@ -210,26 +233,52 @@ def _name(key: str) -> str:
     return key.replace("/", "_")
 
 
-def _copy(source: Path, target: Path) -> str:
-    """Copy durably unless it is there already; the sha256 of the bytes."""
+def _copy(store: BlobStore, key: str, target: Path) -> str:
+    """Copy an original unless a good copy is there; the sha256 of its bytes, "" when they are damaged.
+
+    A blob's name is made of its owner and its content, so the name says whether the bytes are still its own.
+    """
+    owner_id = int(key.partition("/")[0])
+
+    def whole(path: Path) -> str:
+        sha256 = _sha256(path)
+        return sha256 if sha256 and store.name(owner_id, bytes.fromhex(sha256)) == key else ""
+
+    if sha256 := whole(target):
+        return sha256
+    source = store.path(key)
+    sha256 = whole(source)
+    if sha256:
+        _place(source, target)
+    return sha256
+
+
+def _place(source: Path, target: Path) -> None:
+    """Copy a file, durably and whole or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    if not target.exists() or target.stat().st_size != source.stat().st_size:
-        part = target.with_name(f"{target.name}.part")
-        shutil.copyfile(source, part)
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        part.rename(target)
-    return _sha256(target)
+    part = target.with_name(f"{target.name}.part")
+    shutil.copyfile(source, part)
+    _flush(part)
+    part.rename(target)
+    _flush(target.parent)
 
 
 def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    part.write_bytes(data)
+    _flush(part)
     part.rename(path)
+    _flush(path.parent)
+
+
+def _flush(path: Path) -> None:
+    """Bring a file, or a folder's names, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _sha256(path: Path) -> str:

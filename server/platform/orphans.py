@@ -13,7 +13,7 @@ from itertools import islice
 
 from sqlalchemy import Table, select
 
-from dicom.store import BlobStore
+from dicom.store import BlobKey, BlobStore
 from server.platform.db import Database, now
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ async def clear(database: Database, store: BlobStore, named_by: Sequence[Table])
     too many to be the traces of crashes.
     """
     before_s = (now() - YOUNG).timestamp()
-    count, orphans = 0, list[str]()
+    count, orphans = 0, list[BlobKey]()
     async for keys, named in _by_name(database, store.old(before_s), named_by):
         count += len(keys)
         orphans += sorted(keys - named)
@@ -58,8 +58,8 @@ async def _look_aside(database: Database, store: BlobStore, named_by: Sequence[T
 
 
 async def _by_name(
-    database: Database, keys: Iterator[str], named_by: Iterable[Table]
-) -> AsyncIterator[tuple[set[str], set[str]]]:
+    database: Database, keys: Iterator[BlobKey], named_by: Iterable[Table]
+) -> AsyncIterator[tuple[set[BlobKey], set[str]]]:
     """The keys some at a time, each time with those among them that a row names."""
     while some := await asyncio.to_thread(lambda: set(islice(keys, AT_ONCE))):
         named = set[str]()

@@ -1,5 +1,6 @@
 """Every setting, with its safe default. Secrets come from the environment alone."""
 
+import os
 import secrets
 from functools import cached_property
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+KEY_BYTES = 32  # of a root secret that is worth the name
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -101,11 +103,26 @@ class Settings(BaseSettings):
         if given:
             return given.encode()
         path = self.data_dir / "secret.key"
-        self.data_dir.mkdir(parents=True, exist_ok=True)
-        try:
-            with path.open("x") as file:
-                path.chmod(0o600)
-                file.write(secrets.token_hex(32))
-        except FileExistsError:
-            pass
-        return path.read_bytes()
+        if not path.exists():
+            _make_key(path)
+        key = path.read_bytes()
+        if len(key) < KEY_BYTES:
+            raise ValueError(f"{path} is no key: put it back from a backup")
+        return key
+
+
+def _make_key(path: Path) -> None:
+    """Make a root secret that is whole on the disk before it has its name; the first of several makers wins."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_hex(KEY_BYTES))
+        file.flush()
+        os.fsync(descriptor)
+    try:
+        path.hardlink_to(part)
+    except FileExistsError:
+        pass
+    finally:
+        part.unlink()

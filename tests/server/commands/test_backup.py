@@ -113,12 +113,34 @@ async def test_a_second_backup_copies_only_what_is_new(hospital: Settings, tmp_p
     assert {path: path.stat().st_mtime_ns for path in (folder / "blobs").iterdir()} == first
 
 
+async def test_a_damaged_original_does_not_replace_its_good_copy(hospital: Settings, tmp_path: Path) -> None:
+    folder = tmp_path / "backup"
+    [key] = (await backups.backup(hospital, folder))["blobs"]
+    [copy] = (folder / "blobs").iterdir()
+    good = copy.read_bytes()
+    original = Imaging(hospital, Database(hospital.database)).store.path(key)
+    rotten = good[:-1] + bytes([good[-1] ^ 1])
+    original.write_bytes(rotten)
+
+    assert (await backups.backup(hospital, folder))["damaged"] == []
+    assert copy.read_bytes() == good
+
+    copy.write_bytes(rotten)
+    made = await backups.backup(hospital, folder)
+    assert (made["damaged"], made["blobs"]) == ([key], {})
+    original.write_bytes(good)
+    assert (await backups.backup(hospital, folder))["damaged"] == []
+    assert copy.read_bytes() == good
+    assert len(list(folder.glob(backups.ROWS.format("*")))) == 1
+
+
 async def test_a_damaged_backup_is_refused_before_anything_is_written(
     hospital: Settings, tmp_path: Path
 ) -> None:
     folder = tmp_path / "backup"
     await backups.backup(hospital, folder)
-    for path in (next((folder / "blobs").iterdir()), folder / backups.ROWS, folder / backups.MANIFEST):
+    rows = next(folder.glob(backups.ROWS.format("*")))
+    for path in (next((folder / "blobs").iterdir()), rows, folder / backups.MANIFEST):
         whole = path.read_bytes()
         path.write_bytes(whole[:-3] + b"xyz")
         new = settings_for(tmp_path / "new", "")
