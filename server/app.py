@@ -33,6 +33,7 @@ from server.platform.bus import LocalBus, make_bus
 from server.platform.db import Database, Doorbell
 from server.platform.errors import later
 from server.platform.events import Notice
+from server.platform.leases import make_leases
 from server.platform.policy import Policy, Principal, Reach, Role, Row
 from server.platform.settings import Settings
 from signaling.endpoint import signal_routes
@@ -62,11 +63,13 @@ def build_app(settings: Settings) -> web.Application:
     imaging = Imaging(settings, database)
     rooms = join.Rooms(database)
     bus = make_bus(settings)
+    leases = make_leases(database, settings.data_dir)
     hub = Hub(
         journal=rooms,
         bus=bus,
         may=lambda seat, kind: kind in seat.permissions,
         ice=IceConfig(settings.turn_urls, settings.turn_secret.get_secret_value()),
+        leases=leases,
         ended=rooms.ended,
     )
     app = _edge(settings, database)
@@ -88,6 +91,7 @@ def build_app(settings: Settings) -> web.Application:
             yield
             warming.cancel()
             await hub.stop()
+        await leases.close()
         await database.close()
 
     app.cleanup_ctx.append(resources)
