@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
+import argon2
 import pytest
 
+from server.people import sign_in
 from tests.conftest import DATABASES, Templates
 from tests.server.house import House, open_house
 from tests.services import Services
+
+real_hasher = sign_in.hasher
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """A password costs a quarter of a second and 64 MiB, as it should: not here, where thousands are asked."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sign_in, "hasher", cache(lambda: argon2.PasswordHasher(1, 8, 1)))
+        yield
 
 
 @pytest.fixture(scope="session", params=DATABASES)
