@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from server.consultation import earlier_codes, readiness
+from server.consultation import earlier_codes, readiness, share
 from server.consultation.grants import grant_case
 from server.consultation.journey import Stage, Step, Urgency, WrongStage, steps_for
 from server.consultation.minutes.draft import answered
@@ -20,7 +20,7 @@ from server.people.names import clean_name, fold
 from server.people.staff import desk_of
 from server.platform import keys
 from server.platform.db import now, today
-from server.platform.errors import Invalid, Refusal, Stale, later
+from server.platform.errors import Invalid, Refusal, Said, Stale, later
 from server.platform.events import tell
 from server.platform.policy import Principal
 
@@ -62,6 +62,7 @@ class Draft(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: int | None = None
+    same_patient: bool = False  # said by the doctor, where the images name another one
     urgency: Urgency | None = None
     specialty: str | None = Field(None, max_length=40)
     target_hospital_id: int | None = None
@@ -91,7 +92,7 @@ class Draft(BaseModel):
     labs: tuple[LabDraft, ...] | None = Field(None, max_length=100)
 
 
-PLAIN = frozenset(Draft.model_fields) - {"version", "questions", "labs"}
+PLAIN = frozenset(Draft.model_fields) - {"version", "same_patient", "questions", "labs"}
 
 
 class NotReady(Refusal):
@@ -140,7 +141,7 @@ async def begin(session: AsyncSession, by: Principal) -> Consultation:
 async def save(session: AsyncSession, case: Consultation, draft: Draft, by: Principal) -> None:
     """Keep what was typed, as it was typed: half a number is kept too, and judged when sending.
 
-    Once sent, each change is judged. Raises WrongStage, Stale, Invalid, NotWhole, QuestionAnswered.
+    Once sent, each change is judged. Raises WrongStage, Stale, Invalid, NotWhole, OtherPatient, QuestionAnswered.
     """
     steps = steps_for(case.stage, by, side=case.side_of(by), urgency=case.urgency)
     if Step.EDIT not in steps:
@@ -171,6 +172,7 @@ async def save(session: AsyncSession, case: Consultation, draft: Draft, by: Prin
         ]
     if case.stage is not Stage.DRAFT:
         _must_be_whole(case, NotWhole)
+        await share.must_be_one_patient(session, case, by, same_patient=draft.same_patient)
     case.changed_at = now()
     await session.flush()
 
@@ -223,6 +225,7 @@ async def _check_target(session: AsyncSession, given: dict[str, Any], by: Princi
 async def send(session: AsyncSession, case: Consultation, by: Principal) -> None:
     """Send the request to the desk of the target hospital; an emergency rings there."""
     _must_be_whole(case, NotReady)
+    await share.must_be_one_patient(session, case, by, refusal=share.OtherPatientTied)
     assert case.target_hospital_id is not None
     await take(session, case, Step.REQUEST, by)
     case.sent_at = now()
@@ -236,7 +239,7 @@ def _must_be_whole(case: Consultation, refusal: type[NotReady]) -> None:
     if wrong := readiness.doubts(case):
         raise Invalid(wrong)
     if needed := [hint.text for hint in readiness.hints(case) if hint.is_needed]:
-        raise refusal(what=", ".join(needed))
+        raise refusal(what=[Said(text) for text in needed])
     case.patient_name = clean_name(case.patient_name)
 
 

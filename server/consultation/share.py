@@ -13,7 +13,7 @@ from server.consultation.model import Consultation, Grant, SharedStudy
 from server.consultation.take import CASE
 from server.people.birth import BadBirthDate, BirthDate
 from server.platform.db import now
-from server.platform.errors import NotFound, Refusal, later
+from server.platform.errors import NotFound, Refusal, Said, later
 from server.platform.events import audit, ring
 from server.platform.policy import Principal
 
@@ -35,6 +35,15 @@ class OtherPatient(Refusal):
     sentence = later(
         "Thông tin người bệnh trên ảnh khác với hồ sơ: {kinds}. "
         "Hãy so lại; nếu đúng là cùng một người, bấm “Đúng người bệnh”."
+    )
+
+
+class OtherPatientTied(OtherPatient):
+    """The same, found when the request is sent: its images were tied before the patient was typed."""
+
+    sentence = later(
+        "Chưa gửi được: thông tin người bệnh trên ảnh khác với hồ sơ: {kinds}. "
+        "Ở mục “Hình ảnh và tài liệu”, hãy so lại rồi xác nhận đúng người bệnh, hoặc gỡ phim đó."
     )
 
 
@@ -172,6 +181,10 @@ def differences(case: Consultation, row: Row[Any]) -> list[str]:
     return found
 
 
+def in_words(kinds: list[str]) -> list[Said]:
+    return [Said(DIFFERENCES[kind]) for kind in kinds]
+
+
 def _same_birth(birth: BirthDate, header: str) -> bool:
     if len(header) != 8 or not header.isdigit():
         return True
@@ -191,7 +204,7 @@ async def attach(
     row = await own_study(session, study_id, by)
     kinds = differences(case, row)
     if kinds and not same_patient:
-        raise OtherPatient(kinds=", ".join(DIFFERENCES[kind].lower() for kind in kinds))
+        raise OtherPatient(kinds=in_words(kinds))
     known = await session.scalar(
         select(SharedStudy).where(SharedStudy.consultation_id == case.id, SharedStudy.study_id == study_id)
     )
@@ -199,19 +212,48 @@ async def attach(
         known = SharedStudy(consultation_id=case.id, study_id=study_id, added_by_id=by.person_id)
         session.add(known)
     known.removed_at = None
-    known.differences = kinds
-    known.accepted_by_id = by.person_id if kinds else None
-    await session.flush()
-    await audit(
-        session,
-        "share",
-        f"consultation:{case.public_id} study:{study_id}",
-        by=by,
-        differences=" ".join(kinds),
-    )
+    await _note(session, case, known, kinds, by)
     if case.stage not in BEFORE_TRIAGE:
         await grant_studies(session, case, [study_id])
     ring(session, CASE.format(case.id), studies=True)
+
+
+async def _note(
+    session: AsyncSession, case: Consultation, tied: SharedStudy, kinds: list[str], by: Principal
+) -> None:
+    """That `by` ties this study to the case, with these differences."""
+    tied.differences = kinds
+    tied.accepted_by_id = by.person_id if kinds else None
+    await session.flush()
+    thing = f"consultation:{case.public_id} study:{tied.study_id}"
+    await audit(session, "share", thing, by=by, differences=" ".join(kinds))
+
+
+async def unsettled(session: AsyncSession, case: Consultation) -> list[tuple[SharedStudy, list[str]]]:
+    """The tied studies that differ from the request, as it is now, in a kind that nobody has accepted."""
+    found = await session.execute(
+        select(SharedStudy, studies)
+        .join(studies, studies.c.id == SharedStudy.study_id)
+        .where(SharedStudy.consultation_id == case.id, SharedStudy.removed_at.is_(None))
+        .order_by(SharedStudy.id)
+    )
+    differing = ((row.SharedStudy, differences(case, row)) for row in found)
+    return [(tied, kinds) for tied, kinds in differing if not set(kinds) <= set(tied.differences)]
+
+
+async def must_be_one_patient(
+    session: AsyncSession,
+    case: Consultation,
+    by: Principal,
+    *,
+    same_patient: bool = False,
+    refusal: type[OtherPatient] = OtherPatient,
+) -> None:
+    """Hold every tied study against the request once more. Raises `refusal` until a person says it is the same."""
+    for tied, kinds in await unsettled(session, case):
+        if not same_patient:
+            raise refusal(kinds=in_words(kinds))
+        await _note(session, case, tied, kinds, by)
 
 
 async def detach(session: AsyncSession, case: Consultation, study_id: int, by: Principal) -> None:

@@ -295,12 +295,13 @@ class Walk:
         async with self.house.database.session(who) as session:
             self.id = (await request.begin(session, who)).public_id
         async with self.house.acting(self.doctor, self.id) as (session, case):
-            await request.save(session, case, self._form(), who)
+            await request.save(session, case, self.form(), who)
         for study_id in self.study_ids:
             async with self.house.acting(self.doctor, self.id) as (session, case):
                 await share.attach(session, case, study_id, who, same_patient=True)
 
-    def _form(self) -> request.Draft:
+    def form(self) -> request.Draft:
+        """What the doctor types."""
         return request.Draft(
             **{
                 "patient_name": self.patient,

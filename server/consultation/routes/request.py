@@ -45,6 +45,10 @@ async def saved(asked: web.Request, case: Consultation) -> dict[str, object]:
             for hint in readiness.hints(case, studies=len(studies))
         ],
         "doubts": {name: translate(text) for name, text in readiness.doubts(case).items()},
+        "differences": {
+            str(tied.study_id): ". ".join(translate(share.DIFFERENCES[kind]) for kind in kinds)
+            for tied, kinds in await share.unsettled(asked[SESSION], case)
+        },
         "warnings": [translate(text) for text in readiness.warnings(case)],
     }
 

@@ -1,6 +1,6 @@
 """request: the form with its hints, the studies of the case and those still in the inbox."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -26,6 +26,7 @@ class RequestPage(Page):
     documents: Sequence[Document]
     studies: Sequence[share.StudyLine]
     inbox: Sequence[share.StudyLine]
+    differences: Mapping[int, Sequence[str]]  # by study: what names another patient, and nobody has accepted
     answered: frozenset[int]  # questions (ids) that stay as they were asked
 
 
@@ -40,6 +41,7 @@ async def request_page(session: AsyncSession, case: Consultation, by: Principal)
         documents=await documents_of(session, case),
         studies=studies,
         inbox=await share.inbox(session, by),
+        differences={tied.study_id: kinds for tied, kinds in await share.unsettled(session, case)},
         answered=await answered(session, case),
     )
 

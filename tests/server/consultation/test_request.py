@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from server.consultation.model import SharedStudy
 from tests.server.house import Answer, House, Walk
 
 
@@ -82,3 +84,70 @@ async def test_a_sent_request_stays_whole(house: House, form: dict[str, Any], co
     assert (await house.case(case)).patient_name == "Trần Văn Thử"
     draft = await house.a_consultation("draft")
     assert (await save(house, draft, **form)).status == 200, "half a draft is kept"
+
+
+# --- the images are of the patient whom the request names ---
+
+OTHER = {
+    "PatientName": "NGUYEN^THI^KHAC",
+    "PatientSex": "F",
+    "PatientBirthDate": "19990101",
+    "PatientID": "044199000000",
+}
+SAME = {"PatientName": "TRAN^VAN^THU", "PatientSex": "M", "PatientBirthDate": "19600101"}
+
+
+async def a_draft_with(house: House, **header: str) -> tuple[str, int]:
+    """The images were tied while the form was still empty; then the patient was typed."""
+    doctor, study = await house.by("doctor.L"), await house.a_study("L", **header)
+    case = (await doctor.post("/consultations")).json["href"].split("/")[2]
+    assert (await doctor.post(f"/consultations/{case}/studies", {"study_id": study})).status == 200
+    form = Walk(house).form().model_dump(mode="json", exclude_none=True)
+    saved = await save(house, case, **form)
+    assert saved.status == 200, saved.text
+    return case, study
+
+
+async def tied(house: House, study: int) -> tuple[list[str], int | None]:
+    """The accepted differences, and who accepted them."""
+    async with house.database.system(writes=False) as session:
+        query = select(SharedStudy).where(SharedStudy.study_id == study)
+        row = (await session.scalars(query)).one()
+        return sorted(row.differences), row.accepted_by_id
+
+
+async def test_a_request_with_images_of_another_patient_is_not_sent(house: House) -> None:
+    doctor = await house.by("doctor.L")
+    case, study = await a_draft_with(house, **OTHER)
+    form = await save(house, case, diagnosis="Đau ngực trái")
+    assert list(form.json["differences"]) == [str(study)]
+    page = await doctor.get(f"/consultations/{case}/request")
+    assert form.json["differences"][str(study)] in page.text
+    got = await doctor.post(f"/consultations/{case}/request")
+    assert (got.status, got.code) == (409, "other-patient")
+    assert (await house.case(case)).stage == "draft"
+    yes = {"study_id": study, "same_patient": True}
+    assert (await doctor.post(f"/consultations/{case}/studies", yes)).status == 200
+    assert await tied(house, study) == (["birth", "id", "name", "sex"], house.people["doctor.L"].person_id)
+    assert (await save(house, case, diagnosis="Đau ngực")).json["differences"] == {}
+    assert (await doctor.post(f"/consultations/{case}/request")).status == 200
+
+
+async def test_images_of_another_patient_can_be_taken_off_and_the_request_sent(house: House) -> None:
+    doctor = await house.by("doctor.L")
+    case, study = await a_draft_with(house, **OTHER)
+    assert (await doctor.post(f"/consultations/{case}/studies/remove", {"study_id": study})).status == 200
+    assert (await doctor.post(f"/consultations/{case}/request")).status == 200
+
+
+async def test_a_sent_request_does_not_turn_to_another_patient_than_its_images(house: House) -> None:
+    doctor = await house.by("doctor.L")
+    case, study = await a_draft_with(house, **SAME)
+    assert (await doctor.post(f"/consultations/{case}/request")).status == 200
+    got = await save(house, case, patient_name="Nguyễn Thị Khác")
+    assert (got.status, got.code) == (409, "other-patient")
+    assert (await house.case(case)).patient_name == "Trần Văn Thử"
+    assert (await tied(house, study)) == ([], None)
+    assert (await save(house, case, patient_name="Nguyễn Thị Khác", same_patient=True)).status == 200
+    assert await tied(house, study) == (["name"], house.people["doctor.L"].person_id)
+    assert (await save(house, case, patient_name="Nguyễn Thị Khác", bed="3")).status == 200, "said once"

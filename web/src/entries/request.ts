@@ -18,6 +18,7 @@ interface Saved {
   hints: { field: string; text: string; is_needed: boolean }[];
   doubts: Record<string, string>;
   warnings: string[];
+  differences: Record<string, string>; // by study: what in it names another patient
 }
 
 /** The element `id`, which the template holds; of the kind `Kind` where more than an element is needed. */
@@ -31,6 +32,7 @@ const form = need("request", HTMLFormElement);
 const here = (form.dataset.save ?? "").replace(/\/request$/, "");
 const state = need("save-state");
 let version = Number(form.dataset.version);
+let isSamePatient = false; // said for the next save alone
 
 // --- what is saved ---
 
@@ -47,6 +49,7 @@ function draft(): Record<string, unknown> {
   const fields = [...new FormData(form)].filter((pair): pair is [string, string] => typeof pair[1] === "string");
   return {
     version,
+    same_patient: isSamePatient,
     ...Object.fromEntries(fields.map(([name, value]) => [name, typed(name, value)])),
     questions: valuesOf(questions.list).map((row) => row.text ?? ""),
     labs: valuesOf(labs.list).map((row) => ({ ...row, taken_on: row.taken_on === "" ? null : row.taken_on })),
@@ -67,6 +70,7 @@ function show(now: SaveState): void {
         : `${t("Chưa lưu được.")} ${now.sentence}`;
       clear(form);
       for (const [name, text] of Object.entries(now.fields)) mark(form, name, text);
+      if (now.code === "other-patient") state.append(" ", samePatient());
       announce(state.textContent);
       return;
     case "saved":
@@ -74,8 +78,28 @@ function show(now: SaveState): void {
   }
 }
 
+/** The images name another patient than a sent request would: only a person can say that it is the same one. */
+function samePatient(): HTMLElement {
+  const button = element("button", { type: "button", className: "btn btn-sm btn-outline-danger" }, t("Đúng người bệnh"));
+  button.addEventListener("click", () => {
+    isSamePatient = true;
+    void autosave.flush().finally(() => (isSamePatient = false));
+  });
+  return button;
+}
+
+function showDifferences(differences: Record<string, string>): void {
+  for (const place of form.querySelectorAll<HTMLElement>("[data-differences]")) {
+    const text = differences[place.dataset.differences ?? ""];
+    place.hidden = text === undefined;
+    const line = place.querySelector("p");
+    if (line && text !== undefined) line.textContent = text;
+  }
+}
+
 function showSaved(saved: Saved): void {
   version = saved.version;
+  showDifferences(saved.differences);
   state.textContent = t("Đã lưu {time}", { time: saved.saved_at });
   clear(form);
   for (const [name, text] of Object.entries(saved.doubts)) {
