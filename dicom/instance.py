@@ -9,30 +9,43 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
+from dicom.texts import later
 from dicom.uid import InstanceUID, SeriesUID, StudyUID
 
 # Every reason an instance, an archive or an upload can be refused for: a stable code, and what to tell the
 # person, who is to know what to do next. Nothing of the file itself is repeated: it may be health data.
 REASONS: Final[dict[str, str]] = {
-    "not-dicom": "Tệp này không phải ảnh DICOM. Hãy chọn đúng tệp xuất từ máy chụp hoặc PACS.",
-    "truncated": "Ảnh DICOM bị cắt cụt, thiếu dữ liệu. Hãy xuất lại từ máy chụp rồi gửi lại.",
-    "malformed": "Ảnh DICOM bị hỏng, không đọc được. Hãy xuất lại từ máy chụp rồi gửi lại.",
-    "bad-identifiers": "Ảnh DICOM thiếu hoặc sai mã định danh. Hãy xuất lại từ máy chụp rồi gửi lại.",
-    "wrong-pixels": "Dữ liệu điểm ảnh không khớp với thông tin trong tệp. Hãy xuất lại từ máy chụp.",
-    "no-pixels": "Tệp này không có ảnh để hiển thị (ví dụ là báo cáo). Hãy mở bằng phần mềm của máy chụp.",
-    "unsupported-pixels": "Kiểu ảnh này (video, hơn 16 bit) chưa xem được ở đây. Hãy mở ở trạm đọc ảnh.",
-    "too-many-pixels": "Ảnh lớn quá mức hệ thống nhận. Hãy xuất ảnh nhỏ hơn hoặc liên hệ quản trị.",
-    "too-costly": "Tệp đòi quá nhiều bộ nhớ hoặc thời gian để đọc nên bị từ chối. Hãy xuất lại từ máy chụp.",
-    "dicomdir": "DICOMDIR chỉ là mục lục của đĩa. Hãy gửi các tệp ảnh trong thư mục.",
-    "too-large": "Tệp lớn hơn mức hệ thống nhận. Hãy chia nhỏ rồi gửi lại.",
-    "empty": "Tệp rỗng. Hãy chọn lại tệp rồi gửi lại.",
-    "bad-archive": "Tệp zip bị hỏng hoặc có mật khẩu. Hãy nén lại không đặt mật khẩu rồi gửi lại.",
-    "unsafe-name": "Tệp zip chứa tên tệp không an toàn nên bị từ chối. Hãy nén lại thư mục ảnh rồi gửi lại.",
-    "too-many-entries": "Tệp zip chứa quá nhiều tệp. Hãy chia thành nhiều tệp zip nhỏ hơn rồi gửi lại.",
-    "nested-archive": "Tệp zip chứa tệp nén khác bên trong. Hãy giải nén tệp bên trong rồi gửi lại.",
-    "instance-differs": "Ảnh này đã có trong hệ thống với nội dung khác; hệ thống giữ bản nhận đầu tiên.",
-    "checksum": "Dữ liệu nhận được không khớp mã kiểm tra. Hãy gửi lại tệp.",
-    "unavailable": "Hệ thống chưa kiểm tra được tệp. Hãy gửi lại sau ít phút.",
+    "not-dicom": later("Tệp này không phải ảnh DICOM. Hãy chọn đúng tệp xuất từ máy chụp hoặc PACS."),
+    "truncated": later("Ảnh DICOM bị cắt cụt, thiếu dữ liệu. Hãy xuất lại từ máy chụp rồi gửi lại."),
+    "malformed": later("Ảnh DICOM bị hỏng, không đọc được. Hãy xuất lại từ máy chụp rồi gửi lại."),
+    "bad-identifiers": later("Ảnh DICOM thiếu hoặc sai mã định danh. Hãy xuất lại từ máy chụp rồi gửi lại."),
+    "wrong-pixels": later("Dữ liệu điểm ảnh không khớp với thông tin trong tệp. Hãy xuất lại từ máy chụp."),
+    "no-pixels": later(
+        "Tệp này không có ảnh để hiển thị (ví dụ là báo cáo). Hãy mở bằng phần mềm của máy chụp."
+    ),
+    "unsupported-pixels": later(
+        "Kiểu ảnh này (video, hơn 16 bit) chưa xem được ở đây. Hãy mở ở trạm đọc ảnh."
+    ),
+    "too-many-pixels": later("Ảnh lớn quá mức hệ thống nhận. Hãy xuất ảnh nhỏ hơn hoặc liên hệ quản trị."),
+    "too-costly": later(
+        "Tệp đòi quá nhiều bộ nhớ hoặc thời gian để đọc nên bị từ chối. Hãy xuất lại từ máy chụp."
+    ),
+    "dicomdir": later("DICOMDIR chỉ là mục lục của đĩa. Hãy gửi các tệp ảnh trong thư mục."),
+    "too-large": later("Tệp lớn hơn mức hệ thống nhận. Hãy chia nhỏ rồi gửi lại."),
+    "empty": later("Tệp rỗng. Hãy chọn lại tệp rồi gửi lại."),
+    "bad-archive": later("Tệp zip bị hỏng hoặc có mật khẩu. Hãy nén lại không đặt mật khẩu rồi gửi lại."),
+    "unsafe-name": later(
+        "Tệp zip chứa tên tệp không an toàn nên bị từ chối. Hãy nén lại thư mục ảnh rồi gửi lại."
+    ),
+    "too-many-entries": later(
+        "Tệp zip chứa quá nhiều tệp. Hãy chia thành nhiều tệp zip nhỏ hơn rồi gửi lại."
+    ),
+    "nested-archive": later("Tệp zip chứa tệp nén khác bên trong. Hãy giải nén tệp bên trong rồi gửi lại."),
+    "instance-differs": later(
+        "Ảnh này đã có trong hệ thống với nội dung khác; hệ thống giữ bản nhận đầu tiên."
+    ),
+    "checksum": later("Dữ liệu nhận được không khớp mã kiểm tra. Hãy gửi lại tệp."),
+    "unavailable": later("Hệ thống chưa kiểm tra được tệp. Hãy gửi lại sau ít phút."),
 }
 
 

@@ -12,6 +12,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from dicom.texts import Gettext, later
+
 if TYPE_CHECKING:
     from aiohttp import web
     from sqlalchemy import Select
@@ -73,9 +75,13 @@ class Refused(Exception):
     status: ClassVar[int] = 400
     code: ClassVar[str] = "malformed"
 
-    def __init__(self, sentence: str) -> None:
+    def __init__(self, sentence: str, **facts: str | int) -> None:
         super().__init__(sentence)
-        self.sentence = sentence
+        self.sentence, self.facts = sentence, facts
+
+    def text(self, gettext: Gettext = str) -> str:
+        """The sentence in the language of `gettext`."""
+        return gettext(self.sentence).format(**self.facts)
 
 
 class Malformed(Refused):
@@ -95,7 +101,7 @@ class NotHere(Refused):
     status = 404
     code = "not-found"
 
-    def __init__(self, sentence: str = "Không có ảnh này. Hãy mở lại từ danh sách ca chụp.") -> None:
+    def __init__(self, sentence: str = later("Không có ảnh này. Hãy mở lại từ danh sách ca chụp.")) -> None:
         super().__init__(sentence)
 
 

@@ -1,7 +1,7 @@
 """Where the service and the DICOM library meet: what `dicom/` asks of its host, answered from our tables."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -28,6 +28,7 @@ from server.platform.errors import NotFound
 from server.platform.events import audit, ring
 from server.platform.http import principal
 from server.platform.jobs import enqueue
+from server.platform.pages import gettext
 from server.platform.policy import Policy, Principal, Reach, Role, Row, roles
 from server.platform.recent import Recent
 from server.platform.settings import Settings
@@ -94,6 +95,9 @@ class Imaging:
     def person(self, request: web.Request) -> str:
         """Who may go on with an upload: this person in this hospital, from any browser."""
         return f"membership:{principal(request).membership_id}"
+
+    def gettext(self, request: web.Request) -> Callable[[str], str]:
+        return gettext(request)
 
     def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
         return self._database.read()

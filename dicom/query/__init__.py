@@ -18,6 +18,7 @@ from dicom.ports import Malformed, Scope
 from dicom.query import matching, statements
 from dicom.query.matching import ATTRIBUTES, MAX_NUMBER, Attribute, Condition, Level, number
 from dicom.query.statements import visible
+from dicom.texts import later
 
 __all__ = ["ATTRIBUTES", "Level", "Query", "parse", "visible"]
 
@@ -87,14 +88,14 @@ def parse(level: Level, parameters: Iterable[tuple[str, str]]) -> Query:
 def _check(name: str, value: str) -> None:
     """Refuse what no attribute can hold: control characters, halves of characters, far too much text."""
     if len(value) > MAX_VALUE_LENGTH and BY_NAME.get(name, BY_NAME["PatientID"]).match is not matching.uids:
-        raise Malformed("Giá trị tìm kiếm quá dài. Hãy rút ngắn rồi tìm lại.")
+        raise Malformed(later("Giá trị tìm kiếm quá dài. Hãy rút ngắn rồi tìm lại."))
     if re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", value):
-        raise Malformed("Giá trị tìm kiếm có ký tự không hợp lệ. Hãy gõ lại.")
+        raise Malformed(later("Giá trị tìm kiếm có ký tự không hợp lệ. Hãy gõ lại."))
 
 
 def _once(seen: dict[Key, str], key: Key, value: str) -> None:
     if key in seen:
-        raise Malformed("Một điều kiện tìm kiếm được ghi hai lần. Hãy chỉ ghi một lần.")
+        raise Malformed(later("Một điều kiện tìm kiếm được ghi hai lần. Hãy chỉ ghi một lần."))
     seen[key] = value
 
 
@@ -102,7 +103,7 @@ def _attribute(name: str, level: Level) -> Attribute:
     found = BY_NAME.get(name) or BY_NAME.get(name.upper())
     if found is None or found.level > level:
         raise Malformed(
-            "Có điều kiện tìm kiếm không được hỗ trợ ở mức này. Xem danh sách trong CONFORMANCE.md."
+            later("Có điều kiện tìm kiếm không được hỗ trợ ở mức này. Xem danh sách trong CONFORMANCE.md.")
         )
     return found
 
@@ -114,11 +115,11 @@ def _tag(name: str) -> str:
         return first.upper()
     tag = tag_for_keyword(first)
     if tag is None:
-        raise Malformed("includefield có tên thuộc tính không có trong chuẩn DICOM. Hãy sửa lại tên.")
+        raise Malformed(later("includefield có tên thuộc tính không có trong chuẩn DICOM. Hãy sửa lại tên."))
     return f"{tag:08X}"
 
 
 def _truth(value: str) -> bool:
     if value not in ("true", "false"):
-        raise Malformed("fuzzymatching chỉ nhận true hoặc false.")
+        raise Malformed(later("fuzzymatching chỉ nhận true hoặc false."))
     return value == "true"

@@ -18,6 +18,7 @@ from dicom import uid
 from dicom.index import instances, series, studies
 from dicom.instance import name_key
 from dicom.ports import Malformed
+from dicom.texts import later
 
 MAX_UIDS = 200
 MAX_NUMBER = 2**31 - 1  # of an IS (PS3.5 6.2), and of the column
@@ -106,7 +107,7 @@ def uids(tested: Column[Any], value: str) -> Condition:
     """List of UID matching (PS3.4 C.2.2.2.2)."""
     asked = re.split(r"[\\,]", value)
     if len(asked) > MAX_UIDS or not all(map(uid.is_acceptable, asked)):
-        raise Malformed("Mã UID trong yêu cầu tìm kiếm không đúng dạng. Hãy kiểm tra lại mã.")
+        raise Malformed(later("Mã UID trong yêu cầu tìm kiếm không đúng dạng. Hãy kiểm tra lại mã."))
     return tested == asked[0] if len(asked) == 1 else tested.in_(asked)
 
 
@@ -118,7 +119,7 @@ def _date(tested: Column[Any], value: str) -> Condition:
     """A day or a range of days (PS3.4 C.2.2.2.5), as YYYYMMDD."""
     low, dash, high = value.partition("-")
     if not all(re.fullmatch(r"(\d{8})?", day, re.ASCII) for day in (low, high)) or value == "-":
-        raise Malformed("Ngày trong yêu cầu tìm kiếm phải có dạng NĂMTHÁNGNGÀY, ví dụ 20261122.")
+        raise Malformed(later("Ngày trong yêu cầu tìm kiếm phải có dạng NĂMTHÁNGNGÀY, ví dụ 20261122."))
     return _range(tested, low, high) if dash else tested == low
 
 
@@ -127,7 +128,7 @@ def _time(tested: Column[Any], value: str) -> Condition:
     low, dash, high = value.partition("-")
     shape = r"(\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?)?"
     if not all(re.fullmatch(shape, time, re.ASCII) for time in (low, high)) or value == "-":
-        raise Malformed("Giờ trong yêu cầu tìm kiếm phải có dạng GIỜPHÚTGIÂY, ví dụ 083000.")
+        raise Malformed(later("Giờ trong yêu cầu tìm kiếm phải có dạng GIỜPHÚTGIÂY, ví dụ 083000."))
     # A colon sorts right after the digits: "08:" is after all that begins with 08.
     return _range(tested, low, f"{high}:" if high else "") if dash else _range(tested, low, f"{low}:")
 
@@ -139,7 +140,7 @@ def _range(tested: Column[Any], low: str, high: str) -> Condition:
 def number(value: str, low: int, high: int) -> int:
     if not re.fullmatch(r"-?[0-9]{1,12}", value) or not low <= int(value) <= high:
         raise Malformed(
-            "Có con số trong yêu cầu tìm kiếm không đúng. Hãy kiểm tra limit, offset và số thứ tự."
+            later("Có con số trong yêu cầu tìm kiếm không đúng. Hãy kiểm tra limit, offset và số thứ tự.")
         )
     return int(value)
 

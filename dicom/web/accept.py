@@ -13,6 +13,7 @@ from functools import lru_cache
 from aiohttp import web
 
 from dicom.ports import NotAcceptable
+from dicom.texts import later
 
 MULTIPART = "multipart/related"
 OCTETS = "application/octet-stream"
@@ -56,7 +57,7 @@ def choose(request: web.Request, offers: tuple[Offer, ...]) -> Offer:
     chosen = _chosen(asked, offers)
     if chosen is None:
         raise NotAcceptable(
-            "Không có dạng dữ liệu được yêu cầu. Hãy xin transfer-syntax=* hoặc xem CONFORMANCE.md."
+            later("Không có dạng dữ liệu được yêu cầu. Hãy xin transfer-syntax=* hoặc xem CONFORMANCE.md.")
         )
     return chosen
 

@@ -17,6 +17,7 @@ from dicom import uid
 from dicom.fresh import Fresh
 from dicom.ports import Malformed, NotHere, Ports, Scope
 from dicom.query import statements
+from dicom.texts import later
 from dicom.web.cache import Cache
 from dicom.web.mapped import MappedFiles
 
@@ -87,7 +88,9 @@ class Archive:
         if self.ports.public_url:
             return self.ports.public_url + path
         if not _HOST.fullmatch(request.host):
-            raise Malformed("Tên máy chủ trong yêu cầu không đúng dạng. Hãy kiểm tra địa chỉ đã cấu hình.")
+            raise Malformed(
+                later("Tên máy chủ trong yêu cầu không đúng dạng. Hãy kiểm tra địa chỉ đã cấu hình.")
+            )
         return f"{request.scheme}://{request.host}{path}"
 
     async def study(self, request: web.Request) -> StudyRow:

@@ -12,6 +12,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 from dicom import jsonmodel
 from dicom.instance import BadInstance
 from dicom.ports import Malformed, NotHere, Refused
+from dicom.texts import later
 from dicom.web.accept import OCTETS, Offer, choose
 from dicom.web.archive import Archive, Located
 from dicom.web.send import Content, Part, send_bytes, send_parts
@@ -166,10 +167,10 @@ def _content_type(located: Located) -> str:
 def _numbers(text: str, frames: int) -> list[int]:
     """The frames that the path lists, counted from 1. Raises Malformed or NotHere."""
     if not _NUMBERS.fullmatch(text):
-        raise Malformed("Danh sách khung hình phải là các số cách nhau bằng dấu phẩy, ví dụ 1,2,3.")
+        raise Malformed(later("Danh sách khung hình phải là các số cách nhau bằng dấu phẩy, ví dụ 1,2,3."))
     numbers = [int(number) for number in text.split(",")]
     if len(numbers) > MAX_FRAMES:
-        raise Malformed("Xin quá nhiều khung hình trong một lần. Hãy chia thành nhiều lần.")
+        raise Malformed(later("Xin quá nhiều khung hình trong một lần. Hãy chia thành nhiều lần."))
     if not all(1 <= number <= frames for number in numbers):
         raise NotHere
     return numbers

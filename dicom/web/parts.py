@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from aiohttp import StreamReader
 
 from dicom.ports import Malformed
+from dicom.texts import later
 
 MAX_HEAD_BYTES = 8 << 10
 _HEADER = re.compile(rb"([!-9;-~]+):[ \t]*([^\r\n]*)")
@@ -76,4 +77,4 @@ class Parts:
 
 
 def _malformed() -> Malformed:
-    return Malformed("Nội dung gửi lên bị thiếu hoặc không đúng dạng multipart. Hãy gửi lại toàn bộ.")
+    return Malformed(later("Nội dung gửi lên bị thiếu hoặc không đúng dạng multipart. Hãy gửi lại toàn bộ."))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from dicom.ports import Malformed, Refused
+from dicom.texts import later
 from dicom.web.accept import MULTIPART
 
 CHECKED = "private, no-cache"
@@ -131,8 +132,8 @@ def _range(request: web.Request, size: int) -> slice:
     try:
         asked = request.http_range
     except ValueError as error:
-        raise Malformed("Khoảng byte được yêu cầu không đúng dạng. Hãy xin lại toàn bộ.") from error
+        raise Malformed(later("Khoảng byte được yêu cầu không đúng dạng. Hãy xin lại toàn bộ.")) from error
     start, stop, _ = asked.indices(size)
     if start >= stop:
-        raise NoSuchRange("Khoảng byte được yêu cầu nằm ngoài dữ liệu. Hãy xin lại toàn bộ.")
+        raise NoSuchRange(later("Khoảng byte được yêu cầu nằm ngoài dữ liệu. Hãy xin lại toàn bộ."))
     return slice(start, stop)

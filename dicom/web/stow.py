@@ -19,6 +19,7 @@ from dicom.instance import BadInstance
 from dicom.jsonmodel import Element
 from dicom.ports import Malformed, NotAllowed, Scope, TooLarge, UnsupportedMedia
 from dicom.store import BlobWriter
+from dicom.texts import later
 from dicom.web.accept import DICOM, JSON, MULTIPART, Offer, choose, media
 from dicom.web.archive import Archive
 from dicom.web.parts import Parts
@@ -112,12 +113,12 @@ class Stow:
         choose(request, OFFERS)
         scope = await self._archive.ports.scope(request)
         if not scope.may_store:
-            raise NotAllowed("Ở đây chỉ được xem ảnh. Hãy gửi ảnh vào kho của bệnh viện mình.")
+            raise NotAllowed(later("Ở đây chỉ được xem ảnh. Hãy gửi ảnh vào kho của bệnh viện mình."))
         boundary = _boundary(request)
         storing = _Storing(self._archive, scope, request.match_info.get("study"), request.remote or "")
         report = await storing.all(Parts(request.content, boundary))
         if not report.stored and not report.failed:
-            raise Malformed("Không có ảnh nào trong nội dung gửi lên. Hãy chọn ảnh rồi gửi lại.")
+            raise Malformed(later("Không có ảnh nào trong nội dung gửi lên. Hãy chọn ảnh rồi gửi lại."))
         body = report.dumps(self._archive.root(request))
         return web.Response(body=body, content_type=JSON, status=report.status)
 
@@ -142,7 +143,7 @@ class _Storing:
             while (headers := await parts.next()) is not None:
                 count += 1
                 if count > MAX_INSTANCES:
-                    raise TooLarge("Quá nhiều ảnh trong một lần gửi. Hãy chia thành nhiều lần.")
+                    raise TooLarge(later("Quá nhiều ảnh trong một lần gửi. Hãy chia thành nhiều lần."))
                 await self._free.acquire()
                 writer = self._ports.store.new(self._scope.owner_id)
                 try:
@@ -167,7 +168,7 @@ class _Storing:
         async for chunk in parts.chunks():
             self._size_bytes += len(chunk)
             if self._size_bytes > MAX_REQUEST_BYTES:
-                raise TooLarge("Dữ liệu gửi lên quá lớn. Hãy chia thành nhiều lần.")
+                raise TooLarge(later("Dữ liệu gửi lên quá lớn. Hãy chia thành nhiều lần."))
             if refused is None and writer.size_bytes + len(chunk) > MAX_INSTANCE_BYTES:
                 refused = BadInstance("too-large")
             if refused is None:
@@ -222,14 +223,16 @@ def _boundary(request: web.Request) -> str:
     """The boundary of the body's parts. Raises UnsupportedMedia, Malformed or TooLarge before it is read."""
     asked = media(request.headers.get(hdrs.CONTENT_TYPE, ""))
     if asked.media_type != MULTIPART or asked.parameters.get("type", DICOM).lower() != DICOM:
-        raise UnsupportedMedia("Ảnh phải được gửi dưới dạng multipart/related với type=application/dicom.")
+        raise UnsupportedMedia(
+            later("Ảnh phải được gửi dưới dạng multipart/related với type=application/dicom.")
+        )
     if hdrs.CONTENT_ENCODING in request.headers:
-        raise UnsupportedMedia("Nội dung không được nén lại khi gửi. Hãy gửi nguyên tệp DICOM.")
+        raise UnsupportedMedia(later("Nội dung không được nén lại khi gửi. Hãy gửi nguyên tệp DICOM."))
     if (request.content_length or 0) > MAX_REQUEST_BYTES:
-        raise TooLarge("Dữ liệu gửi lên quá lớn. Hãy chia thành nhiều lần.")
+        raise TooLarge(later("Dữ liệu gửi lên quá lớn. Hãy chia thành nhiều lần."))
     boundary = asked.parameters.get("boundary", "")
     if not 1 <= len(boundary) <= 70 or not boundary.isascii():
-        raise Malformed("Nội dung gửi lên thiếu boundary. Hãy gửi lại bằng phần mềm hỗ trợ DICOMweb.")
+        raise Malformed(later("Nội dung gửi lên thiếu boundary. Hãy gửi lại bằng phần mềm hỗ trợ DICOMweb."))
     return boundary
 
 

@@ -16,6 +16,7 @@ from aiohttp import ClientPayloadError, web
 
 from dicom.instance import REASONS
 from dicom.ports import Malformed, Refused, TooLarge
+from dicom.texts import Gettext, later
 
 VERSION: Final = "1.0.0"
 CONTENT_TYPE: Final = "application/offset+octet-stream"
@@ -63,7 +64,7 @@ class DiskFull(Refused):
     code = "disk-full"
 
     def __init__(self) -> None:
-        super().__init__("Máy chủ tạm hết chỗ chứa ảnh. Hãy báo quản trị rồi gửi lại sau.")
+        super().__init__(later("Máy chủ tạm hết chỗ chứa ảnh. Hãy báo quản trị rồi gửi lại sau."))
 
 
 class Unavailable(Refused):
@@ -83,7 +84,7 @@ class Interrupted(Refused):
     code = "interrupted"
 
     def __init__(self) -> None:
-        super().__init__("Đường truyền bị ngắt. Trình duyệt sẽ tự gửi tiếp.")
+        super().__init__(later("Đường truyền bị ngắt. Trình duyệt sẽ tự gửi tiếp."))
 
 
 class Checksum:
@@ -99,9 +100,9 @@ class Checksum:
         try:
             self._expected = base64.b64decode(value, validate=True)
         except binascii.Error as error:
-            raise Malformed("Mã kiểm tra không đúng dạng. Hãy tải lại trang rồi gửi lại.") from error
+            raise Malformed(later("Mã kiểm tra không đúng dạng. Hãy tải lại trang rồi gửi lại.")) from error
         if algorithm not in _ALGORITHMS:
-            raise Malformed("Mã kiểm tra không được hỗ trợ. Hãy tải lại trang rồi gửi lại.")
+            raise Malformed(later("Mã kiểm tra không được hỗ trợ. Hãy tải lại trang rồi gửi lại."))
 
     def update(self, chunk: bytes) -> None:
         if self.is_asked:
@@ -112,13 +113,14 @@ class Checksum:
             raise WrongChecksum
 
 
-def problem(refused: Refused) -> web.Response:
+def problem(refused: Refused, gettext: Gettext) -> web.Response:
+    sentence = refused.text(gettext)
     body = {
         "type": f"urn:hoichan:{refused.code}",
         "code": refused.code,
         "status": refused.status,
-        "title": refused.sentence,
-        "detail": refused.sentence,
+        "title": sentence,
+        "detail": sentence,
     }
     return web.json_response(body, status=refused.status, content_type="application/problem+json")
 
@@ -143,14 +145,14 @@ async def copy(request: web.Request, limit_bytes: int, write: Callable[[bytes], 
             return
         size_bytes += len(chunk)
         if size_bytes > limit_bytes:
-            raise TooLarge("Dữ liệu gửi lên nhiều hơn đã báo. Hãy chọn lại tệp để gửi.")
+            raise TooLarge(later("Dữ liệu gửi lên nhiều hơn đã báo. Hãy chọn lại tệp để gửi."))
         await write(chunk)
 
 
 def number(request: web.Request, header: str) -> int:
     value = request.headers.get(header, "")
     if not value.isascii() or not value.isdigit() or len(value) > 18:
-        raise Malformed("Yêu cầu gửi ảnh không đúng dạng. Hãy tải lại trang rồi gửi lại.")
+        raise Malformed(later("Yêu cầu gửi ảnh không đúng dạng. Hãy tải lại trang rồi gửi lại."))
     return int(value)
 
 

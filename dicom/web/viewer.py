@@ -17,6 +17,7 @@ from dicom.index import instances, series, studies
 from dicom.instance import REASONS, BadInstance
 from dicom.ports import NotHere, Ports, Refused
 from dicom.query import visible
+from dicom.texts import later
 from dicom.web.cache import Cache
 
 _KEPT = "private, max-age=31536000, immutable"
@@ -270,7 +271,7 @@ def _range_holds(request: web.Request, headers: Headers) -> bool:
 
 
 def _range(request: web.Request, length: int) -> tuple[int, int]:
-    sentence = "Phần ảnh được hỏi không có. Hãy tải lại trang."
+    sentence = later("Phần ảnh được hỏi không có. Hãy tải lại trang.")
     try:
         asked = request.http_range
     except ValueError as error:

@@ -1,15 +1,18 @@
 """A booked session as a calendar file (RFC 5545, iTIP of RFC 5546): code and link, never the patient."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from typing import Final
+from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo
 
 from icalendar import Alarm, Calendar, Event, Timezone, vCalAddress, vText
 
+from server.platform.errors import later
+
+Gettext: TypeAlias = Callable[[str], str]
 ZONE: Final = "Asia/Ho_Chi_Minh"
 MEDIA_TYPE: Final = "text/calendar; charset=utf-8"
 
@@ -44,18 +47,20 @@ class Booking:
     guests: Sequence[Guest] = ()
 
 
-def invitation(booking: Booking, *, method: Method = Method.REQUEST, host: str) -> bytes:
+def invitation(
+    booking: Booking, *, method: Method = Method.REQUEST, host: str, gettext: Gettext = str
+) -> bytes:
     """The .ics file that asks for, moves (a higher revision) or takes back a session; `host` ends its UID."""
     calendar = Calendar()
     calendar.add("prodid", "-//hoichan//Hoi chan tu xa//VI")
     calendar.add("version", "2.0")
     calendar.add("method", method.value)
     calendar.add_component(_zone())
-    calendar.add_component(_event(booking, method, host))
+    calendar.add_component(_event(booking, method, host, gettext))
     return bytes(calendar.to_ical())
 
 
-def _event(booking: Booking, method: Method, host: str) -> Event:
+def _event(booking: Booking, method: Method, host: str, gettext: Gettext) -> Event:
     event = Event()
     event.add("uid", f"{booking.session}@{host}")
     event.add("sequence", booking.revision)
@@ -64,14 +69,15 @@ def _event(booking: Booking, method: Method, host: str) -> Event:
     event.add("dtstart", booking.starts_at.astimezone(ZoneInfo(ZONE)))
     event.add("dtend", booking.ends_at.astimezone(ZoneInfo(ZONE)))
     event.add("summary", f"{booking.title} ({booking.code})")
-    event.add("description", f"Ca hội chẩn {booking.code}\nVào phòng: {booking.link}")
+    note = gettext(later("Ca hội chẩn {code}. Vào phòng: {link}"))
+    event.add("description", note.format(code=booking.code, link=booking.link))
     event.add("location", booking.place or booking.link)
     event.add("url", booking.link)
     event.add("status", "CANCELLED" if method is Method.CANCEL else "CONFIRMED")
     event.add("class", "PRIVATE")
     _people(event, booking)
     if method is Method.REQUEST:
-        event.add_component(_reminder(booking))
+        event.add_component(_reminder(booking, gettext))
     return event
 
 
@@ -93,10 +99,10 @@ def _address(guest: Guest, **parameters: str) -> vCalAddress:
     return address
 
 
-def _reminder(booking: Booking) -> Alarm:
+def _reminder(booking: Booking, gettext: Gettext) -> Alarm:
     alarm = Alarm()
     alarm.add("action", "DISPLAY")
-    alarm.add("description", f"Ca hội chẩn {booking.code} sắp bắt đầu")
+    alarm.add("description", gettext(later("Ca hội chẩn {code} sắp bắt đầu")).format(code=booking.code))
     alarm.add("trigger", dt.timedelta(minutes=-15))
     return alarm
 

@@ -1,12 +1,24 @@
 """Refusals: what a person asked for and cannot have, as types with a stable code (RFC 9457)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 
 def later(text: str) -> str:
     """Mark `text` for the catalogue; it is translated where it is shown."""
     return text
+
+
+@dataclass(frozen=True)
+class Said:
+    """Words with facts in them, kept apart until they are shown: then in the language of who reads."""
+
+    words: str
+    facts: Mapping[str, str | int] = field(default_factory=dict)
+
+    def text(self, gettext: Callable[[str], str]) -> str:
+        return gettext(self.words).format(**self.facts)
 
 
 class Refusal(Exception):
@@ -16,13 +28,20 @@ class Refusal(Exception):
     status: ClassVar[int] = 409
     sentence: ClassVar[str] = later("Không thực hiện được việc này.")
 
-    def __init__(self, **facts: str | int) -> None:
+    def __init__(self, **facts: str | int | Sequence[Said]) -> None:
         super().__init__(self.code)
         self.facts = facts
 
     def text(self, gettext: Callable[[str], str]) -> str:
         """The sentence for the screen: what is so and what to do."""
-        return gettext(self.sentence).format(**self.facts)
+        told = {name: _told(fact, gettext) for name, fact in self.facts.items()}
+        return gettext(self.sentence).format(**told)
+
+
+def _told(fact: str | int | Sequence[Said], gettext: Callable[[str], str]) -> str | int:
+    if isinstance(fact, str | int):
+        return fact
+    return ", ".join(one.text(gettext) for one in fact)
 
 
 class NotFound(Refusal):

@@ -19,6 +19,7 @@ from babel.messages.pofile import read_po
 from markupsafe import Markup
 
 from server.platform.db import HERE, now
+from server.platform.errors import Said, later
 from server.platform.http import CSP, PRINCIPAL, SETTINGS, Problem, csrf_token
 from server.platform.policy import Principal
 
@@ -163,6 +164,10 @@ def translate(text: str) -> str:
     return catalogue(LANGUAGE.get()).gettext(text) if text else ""
 
 
+def said(one: Said) -> str:
+    return one.text(translate)
+
+
 def translate_many(one: str, many: str, count: int) -> str:
     return catalogue(LANGUAGE.get()).ngettext(one, many, count)
 
@@ -179,6 +184,7 @@ def environment() -> jinja2.Environment:
     made.install_gettext_callables(translate, translate_many, newstyle=True)  # type: ignore[attr-defined]
     made.globals.update(entry=entry, now=now, script_texts=script_texts)
     made.filters.update(
+        said=said,
         when=when,
         clock=clock,
         date_vn=date_vn,
@@ -241,9 +247,9 @@ def when(at: dt.datetime | None) -> str:
         return ""
     there = local(at)
     days = (there.date() - local(now()).date()).days
-    names = {0: translate("hôm nay"), 1: translate("mai"), -1: translate("hôm qua")}
+    names = {0: later("hôm nay"), 1: later("mai"), -1: later("hôm qua")}
     if days in names:
-        return f"{names[days]} {there:%H:%M}"
+        return f"{translate(names[days])} {there:%H:%M}"
     return stamp(at)
 
 

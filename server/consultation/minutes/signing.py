@@ -10,7 +10,7 @@ from server.consultation.minutes.record import DraftLocked, NotASigner, held_ses
 from server.consultation.model import Consultation, Minutes
 from server.consultation.take import take
 from server.platform.db import now
-from server.platform.errors import Refusal, later
+from server.platform.errors import Refusal, Said, later
 from server.platform.events import audit, tell
 from server.platform.policy import Principal
 
@@ -35,17 +35,17 @@ class AlreadySigned(Refusal):
     sentence = later("Chữ ký này đã có. Hãy tải lại trang.")
 
 
-def lacking(form: forms.MinutesForm, annex: forms.Annex) -> list[str]:
-    """What stops the signing, in words."""
+def lacking(form: forms.MinutesForm, annex: forms.Annex) -> list[Said]:
+    """What stops the signing."""
     found = [
-        f"kết luận hoặc lý do cho câu hỏi {question.number}"
+        Said(later("kết luận hoặc lý do cho câu hỏi {number}"), {"number": question.number})
         for question in annex.questions
         if not question.conclusion.strip() and not question.reason.strip()
     ]
     if not form.conclusion.strip():
-        found.append("kết luận chung")
+        found.append(Said(later("kết luận chung")))
     if not form.next_treatment.strip():
-        found.append("hướng điều trị tiếp")
+        found.append(Said(later("hướng điều trị tiếp")))
     return found
 
 
@@ -63,7 +63,7 @@ async def sign(
     if minutes is None:
         form, annex = await compose(session, case)
         if missing := lacking(form, annex):
-            raise NotConcluded(what=", ".join(missing))
+            raise NotConcluded(what=missing)
         if digest != forms.digest(form, annex):
             raise TextChanged
         minutes = Minutes(consultation_id=case.id, content=forms.canonical(form, annex), digest=digest)

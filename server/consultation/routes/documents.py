@@ -13,6 +13,7 @@ from server.platform import keys
 from server.platform.db import now
 from server.platform.errors import NotFound, Refusal, TooLarge, later
 from server.platform.http import SESSION, THING, principal, to_json, transaction
+from server.platform.pages import gettext
 
 LIMIT_BYTES = 25 * 1024 * 1024
 CHUNK_BYTES = 256 * 1024
@@ -82,7 +83,7 @@ async def post_document(asked: web.Request) -> web.Response:
 def title_of(asked: web.Request) -> str:
     from urllib.parse import unquote
 
-    return unquote(asked.headers.get("X-Title", ""))[:120].strip() or "Tài liệu"
+    return unquote(asked.headers.get("X-Title", ""))[:120].strip() or gettext(asked)(later("Tài liệu"))
 
 
 async def document_of(asked: web.Request) -> Document:

@@ -20,7 +20,7 @@ from server.people.model import Person
 from server.people.routes.edge import GUESSES, PASSWORDS, Secret, address_of
 from server.platform.errors import Invalid, NotFound, later
 from server.platform.http import SESSION, THING, parse, principal, to_json
-from server.platform.pages import language, render
+from server.platform.pages import gettext, language, render
 
 routes = web.RouteTableDef()
 
@@ -35,7 +35,7 @@ async def get_minutes(asked: web.Request) -> web.Response:
 async def get_form(asked: web.Request) -> web.Response:
     """What would be signed now: the printed fields, what is lacking, the digest to sign."""
     page = await minutes_page(asked[SESSION], asked[THING], principal(asked))
-    return to_json(form_as_json(page))
+    return to_json(form_as_json(page, gettext(asked)))
 
 
 @routes.get("/consultations/{consultation}/minutes/draft")

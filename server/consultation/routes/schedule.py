@@ -17,7 +17,7 @@ from server.consultation.views.lines import next_session
 from server.platform.db import HERE, now, today
 from server.platform.errors import Invalid, later
 from server.platform.http import SESSION, SETTINGS, THING, parse, principal
-from server.platform.pages import render
+from server.platform.pages import gettext, render
 
 routes = web.RouteTableDef()
 FURTHEST_DAYS = 3660
@@ -117,11 +117,11 @@ async def get_calendar(asked: web.Request) -> web.Response:
     booked = next_session(case) or (case.sessions[-1] if case.sessions else None)
     if booked is None:
         raise NoSession
-    settings = asked.app[SETTINGS]
+    settings, say = asked.app[SETTINGS], gettext(asked)
     booking = Booking(
         session=booked.public_id,
         code=case.code,
-        title=f"Hội chẩn, {case.hospital.short_name}",
+        title=say(later("Hội chẩn, {hospital}")).format(hospital=case.hospital.short_name),
         starts_at=booked.starts_at,
         ends_at=booked.ends_at,
         link=f"{settings.origin}{page_of(case)}/check",
@@ -132,7 +132,9 @@ async def get_calendar(asked: web.Request) -> web.Response:
         guests=[Guest(case.requested_by.full_name), Guest(booked.specialist.full_name)],
     )
     method = Method.CANCEL if booked.cancelled_at else Method.REQUEST
-    body = await asyncio.to_thread(invitation, booking, method=method, host=settings.origin.split("://")[1])
+    body = await asyncio.to_thread(
+        invitation, booking, method=method, host=settings.origin.split("://")[1], gettext=say
+    )
     return web.Response(
         body=body,
         headers={

@@ -1,7 +1,7 @@
 """minutes: the draft as it would print, what is lacking, who may write and sign."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,6 +14,7 @@ from server.consultation.minutes.record import minutes_of, role_of
 from server.consultation.minutes.signing import lacking
 from server.consultation.model import Consultation
 from server.consultation.views.lines import CaseLine, case_line
+from server.platform.errors import Said
 from server.platform.pages import Page
 from server.platform.policy import Principal
 
@@ -26,7 +27,7 @@ class MinutesPage(Page):
     form: forms.MinutesForm
     annex: forms.Annex
     digest: str
-    lacking: Sequence[str]
+    lacking: Sequence[Said]
     role: str  # which signature is this person's, "" for none
     has_signed: bool
     is_locked: bool
@@ -82,7 +83,7 @@ def images_digest(annex: forms.Annex) -> str:
     return forms.digest(forms.MinutesForm(), forms.Annex("", key_images=annex.key_images))
 
 
-def form_as_json(page: MinutesPage) -> dict[str, object]:
+def form_as_json(page: MinutesPage, say: Callable[[str], str]) -> dict[str, object]:
     """What the script of the minutes needs: who may do what, what is lacking, the digest, the live fields."""
     answers = {one.number: one for one in page.annex.questions}
     asked = [(question, answers.get(question.number)) for question in page.case.questions]
@@ -90,7 +91,7 @@ def form_as_json(page: MinutesPage) -> dict[str, object]:
         "digest": page.digest,
         "fixed": fixed_digest(page.form, page.annex),
         "images": images_digest(page.annex),
-        "lacking": list(page.lacking),
+        "lacking": [one.text(say) for one in page.lacking],
         "is_locked": page.is_locked,
         "is_signed": page.is_signed,
         "may_write": page.may_write,

@@ -8,6 +8,7 @@ from typing import Any, Final
 from aiohttp import web
 from sqlalchemy.orm.exc import StaleDataError
 
+import dicom.ports
 from server.platform.errors import Invalid, NotFound, Refusal, Stale, TooLarge, later
 from server.platform.http.context import POLICY, PRINCIPAL, WHAT, Handler, reference, what
 from server.platform.metrics import observe
@@ -67,25 +68,19 @@ async def answer_refusals(request: web.Request, handler: Handler) -> web.StreamR
     except StaleDataError:  # another transaction changed the row between our look and our write
         status = Stale.status
         return _answer(request, _problem(request, Stale()))
+    except dicom.ports.Refused as refused:
+        from server.platform.pages import gettext
+
+        status = refused.status
+        text = refused.text(gettext(request))
+        return _answer(request, Problem(refused.status, refused.code, text, reference(request)))
     except ConnectionResetError:
         raise
-    except Exception as fault:
-        if (refused := refused_elsewhere(fault)) is not None:
-            status = refused[0]
-            return _answer(request, Problem(*refused, reference(request)))
+    except Exception:
         log.exception("fault", extra={"reference": reference(request), "what": request[WHAT]})
         return _answer(request, Problem(500, "fault", FAULT, reference(request)))
     finally:
         _note(request, status, time.perf_counter() - started)
-
-
-def refused_elsewhere(fault: Exception) -> tuple[int, str, str] | None:
-    """Refusals of the libraries (`dicom.ports.Refused`) look like ours: status, code, sentence."""
-    status, code = getattr(fault, "status", None), getattr(fault, "code", None)
-    sentence = getattr(fault, "sentence", None)
-    if isinstance(status, int) and isinstance(code, str) and isinstance(sentence, str):
-        return status, code, sentence
-    return None
 
 
 def _problem(request: web.Request, refusal: Refusal) -> Problem:
