@@ -9,7 +9,7 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,9 @@ TUS = {"Tus-Resumable": "1.0.0"}
 
 class Inbox(Site):
     """The tests' site, where a header says who asks."""
+
+    def gettext(self, request: web.Request) -> Callable[[str], str]:
+        return str
 
     def person(self, request: web.Request) -> str:
         return request.headers.get("X-Person", "huyen")
