@@ -148,6 +148,7 @@ class Hub:
                 self._deliver(held.room.reload(peer.id, now_ms()).sends)
             elif peer.can_replay(seq):
                 peer.replay(seq)
+                self._deliver(held.room.show_again(peer.id))
             elif peer.id in held.room.members:
                 snapshot = held.room.snapshot(peer.id, now_ms(), messages.Resynced)
                 self._deliver((Send(peer.id, snapshot),))
