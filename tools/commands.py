@@ -6,9 +6,12 @@ import fcntl
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 from tools import debian, web_build
 from tools.python_env import DEV_LOCK, PYTHON, RUN_LOCK, VENV, environment, sync
@@ -31,6 +34,13 @@ COMPILE += [
 ]
 
 
+CORES = os.cpu_count() or 1
+# The tests wait for browsers and servers a good part of their time: one worker more than cores. A worker that
+# has done its share takes from another's, so that no long file is left alone at the end.
+PYTEST = ["-n", str(CORES + 1), "--dist", "worksteal"]
+MEMORY = Path("/dev/shm")  # noqa: S108 (a folder of our own is made in it)
+MEMORY_BYTES = 8 * 1024**3
+
 # Named so that `make test` does not take them up.
 SOAK = ["tests/soak", "-o", "python_files=soak_*.py", "--timeout", "0"]
 
@@ -40,6 +50,7 @@ def web_checks() -> dict[str, list[str]]:
     return {
         "tsc": web_build.node("typescript/bin/tsc", "--noEmit"),
         "eslint": web_build.node("eslint/bin/eslint.js", "--max-warnings", "0", "."),
+        "vitest": web_build.node("vitest/vitest.mjs", "run", "--passWithNoTests"),
     }
 
 
@@ -72,16 +83,31 @@ def lint() -> int:
     """Check style and types, Python and TypeScript."""
     prepare(for_tests=True)
     report = Report()
-    check(report)
+    check(report, {name: command for name, command in web_checks().items() if name != "vitest"})
     report.show()
     return 0 if report.passed else 1
 
 
-def check(report: Report) -> None:
-    for title, command in CHECKS.items():
-        report.step(title, partial(shown, command, environment()))
-    for title, command in web_checks().items():
-        report.step(title, partial(shown, command, environment(), web_build.WEB))
+def check(report: Report, of_the_web: dict[str, list[str]]) -> None:
+    """As many at once as there are cores, the long ones first; each shows the end of what it said when it fails."""
+    env = environment()
+    steps = [(title, partial(succeeds, command, env, web_build.WEB)) for title, command in of_the_web.items()]
+    steps += [(title, partial(succeeds, command, env)) for title, command in CHECKS.items()]
+    with ThreadPoolExecutor(CORES) as together:
+        list(together.map(lambda step: report.step(*step), steps))
+
+
+@contextmanager
+def scratch() -> Iterator[dict[str, str]]:
+    """The environment of the tests, their files in memory where that is large: nothing there must last, and a
+    disk takes milliseconds for each flush that the service asks for.
+    """
+    if not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < MEMORY_BYTES:
+        yield environment()
+        return
+    with tempfile.TemporaryDirectory(prefix="hoichan-test-", dir=MEMORY) as folder:
+        Path(folder).chmod(0o755)  # PostgreSQL runs as another user
+        yield {**environment(), "TMPDIR": folder}
 
 
 def test(*arguments: str) -> int:
@@ -89,11 +115,10 @@ def test(*arguments: str) -> int:
     report = Report()
     report.step("Debian packages", debian.install)
     report.step("Python and web packages, build", partial(prepare, for_tests=True))
-    check(report)
-    vitest = web_build.node("vitest/vitest.mjs", "run", "--passWithNoTests")
-    pytest = [PY, "-m", "pytest", *(arguments or ["-n", "2", "--dist", "loadfile"])]
-    if report.passed and report.step("vitest", partial(shown, vitest, environment(), web_build.WEB)):
-        report.step("pytest", partial(shown, pytest, environment()))
+    check(report, web_checks())
+    if report.passed:
+        with scratch() as env:
+            report.step("pytest", partial(shown, [PY, "-m", "pytest", *(arguments or PYTEST)], env))
     report.show()
     return 0 if report.passed else 1
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import debian, python_env, terminal, web_build
+from tools import commands, debian, python_env, terminal, web_build
 from tools.python_env import DEV_LOCK, RUN_LOCK
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -117,3 +117,37 @@ def test_a_skipped_test_has_failed_under_ci(tmp_path: Path, ci: str, code: int) 
     )
 
     assert done.returncode == code, done.stdout
+
+
+def test_every_check_runs_and_one_that_fails_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = "import sys; sys.exit(print('line 7: wrong') or {})"
+    wanted = {"good": [sys.executable, "-c", said.format(0)], "bad": [sys.executable, "-c", said.format(3)]}
+    monkeypatch.setattr(commands, "CHECKS", wanted)
+    report = terminal.Report()
+
+    commands.check(
+        report, {"of the web": [sys.executable, "-c", "import os; assert os.path.exists('package.json')"]}
+    )
+
+    assert {title: passed for title, _, passed in report.rows} == {
+        "of the web": True,
+        "good": True,
+        "bad": False,
+    }
+    assert capsys.readouterr().out.count("\nline 7: wrong\n") == 1
+
+
+@pytest.mark.parametrize("is_large", [True, False])
+def test_tests_write_into_memory_only_where_it_is_large(
+    is_large: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "MEMORY", tmp_path)
+    monkeypatch.setattr(commands, "MEMORY_BYTES", 1 if is_large else 1 << 60)
+
+    with commands.scratch() as env:
+        folders = list(tmp_path.iterdir())
+        assert [Path(env["TMPDIR"])] == folders if is_large else folders == []
+
+    assert list(tmp_path.iterdir()) == []
