@@ -84,10 +84,12 @@ async def _password_link(page: Page, url: str) -> str:
     return re.sub(r"^\w+://[^/]+", "", link)
 
 
-async def open_screen(page: Page, url: str, screen: Screen) -> int:
+async def open_screen(page: Page, url: str, screen: Screen, language: str = "vi") -> int:
     """Show the screen; the status of its answer."""
     await sign_in(page, url, screen.login)
-    answer = await page.goto(url + await address(page, url, screen))
+    path = await address(page, url, screen)
+    await page.context.add_cookies([{"name": "language", "value": language, "url": url}])
+    answer = await page.goto(url + path)
     await page.wait_for_load_state("load")
     await page.evaluate("document.fonts.ready.then(() => true)")
     return answer.status if answer else 0

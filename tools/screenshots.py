@@ -1,7 +1,8 @@
 """Pictures of every page, on the desktop and the phone: `make screenshots` starts a demo of its own for them.
 
 They land in docs/screens; the README shows some of them. Look at every picture before committing it. Names of
-screens (tools/screens.py) take those alone; `--url http://127.0.0.1:8080` takes them of a demo that runs.
+screens (tools/screens.py) take those alone; `--dark` and `--english` take them so; `--url http://127.0.0.1:8080`
+takes them of a demo that runs.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.async_api import Browser, async_playwright
@@ -77,18 +79,33 @@ async def images_are_there(browser: Browser, url: str) -> None:
     await page.close()
 
 
-async def picture(browser: Browser, url: str, screen: Screen, size: tuple[int, int], ending: str) -> None:
+@dataclass(frozen=True)
+class Look:
+    is_dark: bool
+    is_english: bool
+
+    @property
+    def ending(self) -> str:
+        return ("-dark" if self.is_dark else "") + ("-en" if self.is_english else "")
+
+
+async def picture(browser: Browser, url: str, screen: Screen, look: Look) -> None:
+    """One size after the other on the same page: a person sits in a room once."""
     context = await browser.new_context(
-        viewport={"width": size[0], "height": size[1]}, locale="vi-VN", timezone_id="Asia/Ho_Chi_Minh"
+        color_scheme="dark" if look.is_dark else "light", locale="vi-VN", timezone_id="Asia/Ho_Chi_Minh"
     )
     page = await context.new_page()
-    await open_screen(page, url, screen)
-    await page.wait_for_timeout(screen.settles_ms)
-    await page.screenshot(path=OUT / f"{screen.name}{ending}.png", animations="disabled")
+    for (width, height), ending in ((DESKTOP, ""), (PHONE, "-phone")):
+        await page.set_viewport_size({"width": width, "height": height})
+        if not ending:
+            await open_screen(page, url, screen, "en" if look.is_english else "vi")
+        await page.wait_for_timeout(screen.settles_ms)
+        path = OUT / f"{screen.name}{ending}{look.ending}.png"
+        await page.screenshot(path=path, animations="disabled")
     await context.close()
 
 
-async def take(url: str, names: list[str]) -> None:
+async def take(url: str, names: list[str], look: Look) -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     gate = asyncio.Semaphore(AT_ONCE)
     wanted = [screen for screen in SCREENS if not names or screen.name in names]
@@ -99,9 +116,8 @@ async def take(url: str, names: list[str]) -> None:
         await images_are_there(browser, url)
 
         async def one(screen: Screen) -> None:
-            async with gate:  # one size after the other: a person sits in a room once
-                await picture(browser, url, screen, DESKTOP, "")
-                await picture(browser, url, screen, PHONE, "-phone")
+            async with gate:
+                await picture(browser, url, screen, look)
 
         async with asyncio.TaskGroup() as group:
             for screen in wanted:
@@ -112,13 +128,13 @@ async def take(url: str, names: list[str]) -> None:
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--url")
+    words.add_argument("--dark", action="store_true")
+    words.add_argument("--english", action="store_true")
     words.add_argument("names", nargs="*")
     chosen = words.parse_args()
-    if chosen.url:
-        asyncio.run(take(chosen.url, chosen.names))
-        return
-    with demo() as url:
-        asyncio.run(take(url, chosen.names))
+    look = Look(chosen.dark, chosen.english)
+    with nullcontext(chosen.url) if chosen.url else demo() as url:
+        asyncio.run(take(url, chosen.names, look))
 
 
 if __name__ == "__main__":
