@@ -76,3 +76,14 @@ export function lineOf(ladder: Ladder): Line {
   if (ladder.rung === 0) return "good";
   return ladder.rung === 1 ? "fair" : "poor";
 }
+
+/** All connections share our one line: the worst of each speaks for it. */
+export function worst(samples: readonly Sample[]): Sample {
+  const most = (values: (number | null)[]) => Math.max(0, ...values.map((value) => value ?? 0));
+  const available = samples.flatMap(({ availableBitsPerSecond: value }) => (value === null ? [] : [value]));
+  return {
+    lossOut: most(samples.map(({ lossOut }) => lossOut)),
+    rttMs: most(samples.map(({ rttMs }) => rttMs)),
+    availableBitsPerSecond: available.length ? Math.min(...available) : null,
+  };
+}

@@ -5,64 +5,20 @@
 
 import { Call } from "./call";
 import { Controls } from "./controls";
-import { onDeviceChange, openDevices, type Opened } from "./devices";
 import { announce, postJson, Refused } from "./dom";
-import { showDevices, showHints } from "./devicebox";
-import type { Mark as WireMark, MediaState, Received, View as WireView } from "./messages";
+import { showDevices } from "./devicebox";
+import type { Mark as WireMark, Received, View as WireView } from "./messages";
 import { Chat } from "./panels/chat";
 import { People } from "./panels/people";
-import { showQuestions, type Question } from "./panels/questions";
+import { showQuestions } from "./panels/questions";
 import { Tabs } from "./panels/tabs";
+import { OwnMedia } from "./room/ownmedia";
+import type { Minutes, Parts, RoomData } from "./room/ports";
 import { fullName, myself, NOBODY, reduce, type RoomState } from "./roster";
 import { Final, Refusal, SignalSocket } from "./socket";
 import { Status } from "./status";
 import { t } from "./text";
 import { Sharing } from "./sharing";
-import type { KeyImage, Mark, ViewState } from "./viewer/state";
-
-export interface RoomData {
-  readonly room: string;
-  readonly me: { readonly person: number; readonly name: string };
-  readonly ticket_url: string;
-  readonly socket_path: string;
-  readonly images_root: string;
-  readonly minutes_root: string;
-  readonly leave_url: string;
-  readonly end_url?: string;
-  readonly questions?: readonly Question[];
-  readonly csrf: string;
-  readonly ice_policy?: RTCIceTransportPolicy;
-}
-
-/** The viewer, as far as the room speaks to it. */
-export interface Viewer {
-  applyView(state: ViewState): void;
-  applyMark(mark: Mark, from: string): void;
-  setPresenter(presenter: { isMe: boolean; name: string } | null): void;
-  view(): ViewState | null;
-  close(): void;
-}
-
-export interface Minutes {
-  /** The server has a newer draft. */
-  changed(seq: number): void;
-  addKeyImage(image: KeyImage): void;
-}
-
-/** Parts that others make; each may be missing. */
-export interface Parts {
-  openViewer(
-    root: HTMLElement,
-    options: {
-      imagesRoot: string;
-      me: string;
-      onView(state: ViewState): void;
-      onMark(mark: Mark): void;
-      onKeyImage(image: KeyImage): void;
-    },
-  ): Viewer;
-  mountMinutes(root: HTMLElement): Promise<Minutes>;
-}
 
 function part(id: string): HTMLElement {
   const found = document.getElementById(id);
@@ -81,10 +37,9 @@ function memoryOf(room: string): { read(): string | null; write(token: string | 
 
 export class Room {
   private state: RoomState = NOBODY;
-  private opened: Opened = { audio: null, video: null, hints: [] };
-  private media: MediaState = { mic: false, camera: false, hold_voice: false, line: "good" };
   private readonly socket: SignalSocket;
   private readonly call: Call;
+  private readonly media: OwnMedia;
   private readonly people: People;
   private readonly chat: Chat;
   private readonly tabs = new Tabs(part("room-tabs"));
@@ -117,10 +72,14 @@ export class Room {
         onState: (peer, state) => this.people.connection(peer, state),
         onGone: (peer) => this.people.play(peer, null, () => undefined),
         onSummary: (peer, summary) => this.people.speaking(peer, summary.level),
-        onLine: (line) => this.change({ line }),
+        onLine: (line) => this.media.change({ line }),
       },
       data.ice_policy,
     );
+    this.media = new OwnMedia(part("room-hints"), {
+      send: (tracks) => this.call.send(tracks),
+      onChange: () => this.tell(),
+    });
     this.people = new People(part("room-faces"), part("room-door"), {
       admit: (peer, allow) => this.ask({ t: "admit", d: { peer, allow } }),
       give: (peer) => this.ask({ t: "present", d: { op: "give", to: peer } }),
@@ -136,11 +95,11 @@ export class Room {
       mark: (mark: WireMark) => this.ask({ t: "mark", d: mark }),
     });
     this.controls = new Controls(part, {
-      mic: () => this.toggleMic(),
-      camera: () => void this.toggleCamera(),
-      holdVoice: () => this.change({ hold_voice: !this.media.hold_voice }),
+      mic: () => this.media.toggleMic(),
+      camera: () => void this.media.toggleCamera(),
+      holdVoice: () => this.media.change({ hold_voice: !this.media.state.hold_voice }),
       lead: () => this.ask({ t: "present", d: { op: this.isLeading ? "drop" : "take", to: null } }),
-      devices: () => void showDevices((choice) => this.open(choice)),
+      devices: () => void showDevices((choice) => this.media.open(choice)),
       leave: () => void this.leave(),
       end: () => void this.end(),
       turnRound: () => document.body.toggleAttribute("data-faces-large"),
@@ -150,12 +109,11 @@ export class Room {
   start(): void {
     this.socket.start();
     this.call.start();
-    void this.open({});
+    this.media.start();
     this.openParts();
     showQuestions(part("panel-questions"), this.data.questions ?? [], () => this.tabs.open("minutes"));
     addEventListener("online", () => this.socket.wake());
     document.addEventListener("visibilitychange", () => document.hidden || this.socket.wake());
-    onDeviceChange(() => void this.replug());
     // For tests and support: what the connections say, no more.
     Object.assign(window, { hoichanCall: this.call });
   }
@@ -211,7 +169,7 @@ export class Room {
         this.openMinutes();
         for (const said of message.d.chat) this.chat.add(said);
         if (message.d.minutes_seq !== null) this.minutes?.changed(message.d.minutes_seq);
-        this.change({});
+        this.tell();
         break;
       case "chatted":
         this.chat.add(message.d);
@@ -229,22 +187,16 @@ export class Room {
 
   private show(): void {
     this.people.show(this.state);
-    this.showMe();
+    this.people.play(this.state.me, this.media.picture, () => undefined);
     this.status.show(this.state);
     const me = myself(this.state);
     this.controls.show({
-      media: this.media,
+      media: this.media.state,
       isLeading: this.isLeading,
       mayLead: me !== undefined && me.role !== "viewer" && (me.role === "host" || this.state.presenter === null || !this.presenterIsHere),
       mayEnd: me?.role === "host" || me?.role === "doctor",
     });
   }
-
-  private showMe(): void {
-    const tracks = [this.opened.video].filter((track) => track !== null);
-    this.people.play(this.state.me, tracks.length ? (this.mine ??= new MediaStream(tracks)) : null, () => undefined);
-  }
-  private mine: MediaStream | null = null;
 
   private get isLeading(): boolean {
     return this.state.presenter?.person === this.data.me.person;
@@ -262,50 +214,10 @@ export class Room {
     });
   }
 
-  private change(changes: Partial<MediaState>): void {
-    this.media = { ...this.media, ...changes };
-    if (this.state.me !== "" && !this.state.isWaiting) this.ask({ t: "media", d: { media: this.media } });
+  /** What we send has changed, or those who hear of it have. */
+  private tell(): void {
+    if (this.state.me !== "" && !this.state.isWaiting) this.ask({ t: "media", d: { media: this.media.state } });
     this.show();
-  }
-
-  private async open(choice: { audioId?: string; videoId?: string }): Promise<void> {
-    const isMuted = this.opened.audio?.enabled === false;
-    this.opened.audio?.stop();
-    this.opened.video?.stop();
-    this.opened = await openDevices(choice);
-    this.mine = null;
-    if (this.opened.audio && isMuted) this.opened.audio.enabled = false;
-    showHints(part("room-hints"), this.opened.hints, () => void this.open(choice));
-    await this.call.send(this.opened);
-    this.change({ mic: this.opened.audio?.enabled ?? false, camera: this.opened.video !== null });
-  }
-
-  /** A device came or went: take what is missing now. */
-  private async replug(): Promise<void> {
-    const isGone = (track: MediaStreamTrack | null) => track?.readyState === "ended";
-    if (isGone(this.opened.audio) || isGone(this.opened.video) || this.opened.audio === null) await this.open({});
-  }
-
-  private toggleMic(): void {
-    if (!this.opened.audio) {
-      void this.open({});
-      return;
-    }
-    this.opened.audio.enabled = !this.opened.audio.enabled;
-    this.change({ mic: this.opened.audio.enabled });
-  }
-
-  /** Off means off: the light of the camera goes out. */
-  private async toggleCamera(): Promise<void> {
-    if (!this.opened.video) {
-      await this.open({});
-      return;
-    }
-    this.opened.video.stop();
-    this.opened = { ...this.opened, video: null };
-    this.mine = null;
-    await this.call.send(this.opened);
-    this.change({ camera: false });
   }
 
   private async leave(): Promise<void> {
@@ -331,7 +243,6 @@ export class Room {
 
   private close(): void {
     this.call.close();
-    this.opened.audio?.stop();
-    this.opened.video?.stop();
+    this.media.stop();
   }
 }

@@ -1,6 +1,7 @@
 import "../../styles/room.css";
 
-import { Room, type RoomData } from "../room";
+import { Room } from "../room";
+import type { RoomData } from "../room/ports";
 import { openViewer } from "../viewer/index";
 
 const source = document.getElementById("room-data")?.textContent;

@@ -1,6 +1,6 @@
 /** The faces: one tile a member, with name, hospital, voice and line; and those who wait at the door. */
 
-import type { LinkState } from "../call";
+import type { LinkState } from "../call/ports";
 import { element } from "../dom";
 import type { Knock, Member } from "../messages";
 import { fullName, type RoomState } from "../roster";
