@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
@@ -31,6 +32,7 @@ from server.platform.jobs import enqueue
 from server.platform.pages import gettext
 from server.platform.policy import Policy, Principal, Reach, Role, Row, roles
 from server.platform.recent import Recent
+from server.platform.repeats import EVERY_S, Repeats
 from server.platform.settings import Settings
 
 READERS = roles(Role.DOCTOR, Role.SPECIALIST)
@@ -195,13 +197,27 @@ class Imaging:
         )
 
 
+@dataclass(frozen=True)
+class Rejected:
+    """An association that was refused. Address and reason make the source: titles may be made up by the thousand."""
+
+    address: str
+    reason: str
+    calling: str = field(compare=False)  # of the first of many
+    called: str = field(compare=False)
+
+
 class Peers:
     """The ports of the gateway: which hospital a calling AE title at an address belongs to."""
 
-    def __init__(self, imaging: Imaging, database: Database) -> None:
+    def __init__(self, imaging: Imaging, database: Database, told_every_s: float = EVERY_S) -> None:
         DIMSE.must_cover(f"dimse {service}" for service in SERVICES)
         self.store, self.sandbox = imaging.store, imaging.sandbox
         self._imaging, self._database = imaging, database
+        self._rejected = Repeats(self._tell_rejected, Rejected("", "many", "", ""), told_every_s)
+
+    async def close(self) -> None:
+        await self._rejected.close()
 
     async def admit(self, calling: str, address: str) -> int | None:
         async with self._database.system(writes=False) as session:
@@ -214,9 +230,21 @@ class Peers:
             return found
 
     async def rejected(self, calling: str, called: str, address: str, reason: str) -> None:
+        await self._rejected.note(Rejected(address, reason, calling[:16], called[:16]))
+
+    async def _tell_rejected(self, one: Rejected, count: int) -> None:
         async with self._database.system() as session:
-            facts = {"calling": calling[:16], "called": called[:16], "address": address}
-            await audit(session, "reject-association", reason, by=None, hospital_id=0, **facts)
+            await audit(
+                session,
+                "reject-association",
+                one.reason,
+                by=None,
+                hospital_id=0,
+                calling=one.calling,
+                called=one.called,
+                address=one.address,
+                count=count,
+            )
 
     async def commit(self, owner_id: int, received: Sequence[Received], sender: str) -> list[Committed]:
         return await self._imaging.receive(owner_id, received, "c-store")

@@ -86,10 +86,12 @@ async def gateway(settings: Settings) -> None:
     database = Database(settings.database)
     imaging = Imaging(settings, database)
     async with imaging.sandbox:
-        door = Gateway(settings.dimse_port, "HOICHAN", Peers(imaging, database), host=settings.dimse_listen)
+        peers = Peers(imaging, database)
+        door = Gateway(settings.dimse_port, "HOICHAN", peers, host=settings.dimse_listen)
         await door.start()
         await _until_told()
         await door.stop()
+        await peers.close()
     await database.close()
 
 
