@@ -13,7 +13,7 @@ from server.consultation.minutes.draft import updates_since
 from server.consultation.model import Consultation, Ticket
 from server.platform.db import now
 from signaling.ports import NotSeated
-from tests.server.house import Answer, House, whole
+from tests.server.house import Answer, Caller, House, whole
 
 VIETNAMESE = set("ăâđêôơưáàảãạấầẩẫậắằẳẵặéèẻẽẹếềểễệíìỉĩịóòỏõọốồổỗộớờởỡợúùủũụứừửữựýỳỷỹỵ")
 
@@ -318,3 +318,13 @@ async def test_a_draft_update_that_is_none_is_refused(house: House, update_sent:
     async with house.database.system(writes=False) as session:
         last, _ = await updates_since(session, await whole(session, case), 0)
     assert last == 1
+
+
+async def test_a_wrong_address_keeps_the_navigation_for_who_is_signed_in(house: House) -> None:
+    page = {"Accept": "text/html"}
+    known = await (await house.by("doctor.L")).get("/no-such-page", headers=page)
+    assert known.status == 404
+    assert 'href="/agenda"' in known.text
+    stranger = await Caller(house).get("/no-such-page", headers=page)
+    assert stranger.status == 404
+    assert 'href="/agenda"' not in stranger.text

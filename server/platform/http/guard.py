@@ -29,6 +29,9 @@ from server.platform.policy import Reach, Row, admit, relate
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Policy first, then one transaction in which the handler works."""
     if request.match_info.http_exception is not None:
+        request[PRINCIPAL] = await request.app[AUTHENTICATE](
+            request
+        )  # the page that says so shows the way on
         return await handler(request)
     row = request.app[POLICY].row(request[WHAT])
     if request.headers.get("Content-Encoding", "identity") != "identity":
