@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from aiohttp import web
 
@@ -13,7 +14,7 @@ from dicom.texts import later
 from dicom.web.accept import MULTIPART
 
 CHECKED = "private, no-cache"
-IMMUTABLE = "private, max-age=31536000, immutable"
+IMMUTABLE = "private, max-age=43200, immutable"  # as long as a sign-in lasts
 # A shared computer: what one person was shown is not another's, though the address is the same.
 VARY = "Accept, Accept-Encoding, Authorization, Cookie"
 BUFFER_BYTES = 1 << 20  # of one connection, beside the system's own
@@ -45,11 +46,18 @@ class _Together(web.StreamResponse):
 
 
 async def send_bytes(
-    request: web.Request, content_type: str, view: memoryview, etag: str
+    request: web.Request,
+    content_type: str,
+    view: memoryview,
+    etag: str,
+    facts: Mapping[str, str] = MappingProxyType({}),
 ) -> web.StreamResponse:
-    """Send bytes in memory that will never change, or the range of them that is asked for."""
+    """Send bytes in memory that will never change, or the range of them that is asked for.
+
+    `facts`: headers of our own beside the standard's.
+    """
     etag = f'"{etag}"'
-    headers = {"ETag": etag, "Cache-Control": IMMUTABLE, "Vary": VARY, "Accept-Ranges": "bytes"}
+    headers = {"ETag": etag, "Cache-Control": IMMUTABLE, "Vary": VARY, "Accept-Ranges": "bytes", **facts}
     asked = request.headers
     if etag in asked.get("If-None-Match", ""):
         return web.Response(status=304, headers=headers)

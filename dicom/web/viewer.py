@@ -12,21 +12,20 @@ from aiohttp import hdrs, web
 from sqlalchemy import select
 
 from dicom import manifest
-from dicom.framecache import Entry, FrameCache, FrameFile
+from dicom.framecache import Entry, FrameCache
 from dicom.index import instances, series, studies
 from dicom.instance import REASONS, BadInstance
 from dicom.ports import NotHere, Ports, Refused
 from dicom.query import visible
-from dicom.texts import later
 from dicom.web.cache import Cache
-
-_KEPT = "private, max-age=31536000, immutable"
-_CHECKED = "private, no-cache"
-_MANIFESTS = 32
-_LISTED = 200
+from dicom.web.send import CHECKED, VARY, send_bytes
 
 Row = dict[str, Any]
 Headers = dict[str, str]
+
+_HEADERS: Headers = {hdrs.CACHE_CONTROL: CHECKED, hdrs.VARY: VARY}
+_MANIFESTS = 32
+_LISTED = 200
 
 
 class ViewerPorts(Ports, Protocol):
@@ -42,13 +41,6 @@ class NotShown(Refused):
 
     status = 422
     code = "not-shown"
-
-
-class NoSuchRange(Refused):
-    """Bytes behind the frame's end were asked for."""
-
-    status = 416
-    code = "no-such-range"
 
 
 def viewer_routes(prefix: str, ports: ViewerPorts) -> list[web.RouteDef]:
@@ -91,14 +83,14 @@ class _Viewer:
         if body is None:
             body = self._manifests.put(key, await self._manifest(study))
         headers: Headers = {
-            hdrs.CACHE_CONTROL: _CHECKED,
+            **_HEADERS,
             hdrs.ETAG: f'"{hashlib.sha256(body).hexdigest()[:20]}"',
             hdrs.CONTENT_ENCODING: "gzip",
             hdrs.CONTENT_TYPE: "application/json; charset=utf-8",
         }
         return _unless_known(request, headers) or web.Response(body=body, headers=headers)
 
-    async def frame(self, request: web.Request) -> web.Response:
+    async def frame(self, request: web.Request) -> web.StreamResponse:
         """One frame; `?level=k` the prefix that shows it halved k times, `Range` any part of it."""
         study = await self._study(request)
         row = await self._instance(study["id"], int(request.match_info["instance"]))
@@ -106,14 +98,6 @@ class _Viewer:
         number = int(request.match_info["frame"])
         if not 1 <= number <= row["frames"]:
             raise NotHere
-        level = _level(request)
-        headers: Headers = {
-            hdrs.CACHE_CONTROL: _KEPT,
-            hdrs.ETAG: _etag(row["blob"], number, level),
-            hdrs.ACCEPT_RANGES: "bytes",
-        }
-        if (known := _unless_known(request, headers)) is not None:
-            return known
         try:
             file = await self._ports.frames.ensure_frames(row["blob"])
         except BadInstance as refused:
@@ -121,7 +105,10 @@ class _Viewer:
         entry = file.frame(number)
         if entry is None:
             raise NotShown(REASONS["wrong-pixels"])
-        return _answer(request, file, entry, level, headers)
+        level = _level(request)
+        prefix = memoryview(file.read(entry, 0, entry.cuts[min(level, len(entry.cuts) - 1)]))
+        etag = _etag(row["blob"], number, level)
+        return await send_bytes(request, entry.media, prefix, etag, {"Frame-Facts": _facts(entry)})
 
     async def thumbnail(self, request: web.Request) -> web.Response:
         """The middle image of a series, as a JPEG of 160 pixels."""
@@ -141,7 +128,7 @@ class _Viewer:
             raise NotHere
         blob = blobs[len(blobs) // 2]
         await self._ports.viewed(request, study["id"])
-        headers: Headers = {hdrs.CACHE_CONTROL: _CHECKED, hdrs.ETAG: _etag(blob, 0, 0)}
+        headers: Headers = {**_HEADERS, hdrs.ETAG: f'"{_etag(blob, 0, 0)}"'}
         if (known := _unless_known(request, headers)) is not None:
             return known
         try:
@@ -233,7 +220,7 @@ def _level(request: web.Request) -> int:
 
 def _etag(blob: str, number: int, level: int) -> str:
     # The blob's name is a keyed hash of the bytes; hashed once more, it tells nothing of where they lie.
-    return f'"{hashlib.sha256(f"{FrameCache.VERSION} {blob} {number} {level}".encode()).hexdigest()[:20]}"'
+    return hashlib.sha256(f"{FrameCache.VERSION} {blob} {number} {level}".encode()).hexdigest()[:20]
 
 
 def _unless_known(request: web.Request, headers: Headers) -> web.Response | None:
@@ -241,45 +228,13 @@ def _unless_known(request: web.Request, headers: Headers) -> web.Response | None
     known = request.if_none_match
     if known is None or not any(f'"{tag.value}"' == headers[hdrs.ETAG] for tag in known):
         return None
-    return web.Response(status=304, headers={name: headers[name] for name in (hdrs.ETAG, hdrs.CACHE_CONTROL)})
-
-
-def _answer(
-    request: web.Request, file: FrameFile, entry: Entry, level: int, headers: Headers
-) -> web.Response:
-    length = entry.cuts[min(level, len(entry.cuts) - 1)]
-    start, stop, status = 0, length, 200
-    headers["Frame-Facts"] = _facts(entry)
-    if hdrs.RANGE in request.headers and _range_holds(request, headers):
-        start, stop = _range(request, length)
-        status = 206
-        headers[hdrs.CONTENT_RANGE] = f"bytes {start}-{stop - 1}/{length}"
-    return web.Response(
-        status=status, body=file.read(entry, start, stop), content_type=entry.media, headers=headers
-    )
+    return web.Response(status=304, headers={hdrs.ETAG: headers[hdrs.ETAG], **_HEADERS})
 
 
 def _facts(entry: Entry) -> str:
     """What the client's decoder wants to know beforehand, as JSON: see EncodedFrame."""
     facts = {"cuts": entry.cuts, "low": entry.low, "high": entry.high}
     return json.dumps({**facts, "bits": entry.bits, "signed": entry.is_signed}, separators=(",", ":"))
-
-
-def _range_holds(request: web.Request, headers: Headers) -> bool:
-    condition = request.headers.get(hdrs.IF_RANGE)
-    return condition is None or condition == headers[hdrs.ETAG]
-
-
-def _range(request: web.Request, length: int) -> tuple[int, int]:
-    sentence = later("Phần ảnh được hỏi không có. Hãy tải lại trang.")
-    try:
-        asked = request.http_range
-    except ValueError as error:
-        raise NoSuchRange(sentence) from error
-    start, stop, _ = asked.indices(length)
-    if start >= stop:
-        raise NoSuchRange(sentence)
-    return start, stop
 
 
 def _refuse(refused: BadInstance) -> NoReturn:

@@ -102,7 +102,8 @@ async def test_a_frame_is_the_image_exactly_and_may_be_kept_for_ever(visit: Visi
     study, _, instance = await visit.put("CT_small.dcm")
     status, headers, body = await visit.get(f"studies/{study}/instances/{instance}/frames/1")
     assert (status, headers["content-type"]) == (200, "image/jphc")
-    assert headers["cache-control"] == "private, max-age=31536000, immutable"
+    assert headers["cache-control"] == "private, max-age=43200, immutable"
+    assert "Cookie" in headers["vary"]  # the next person at a shared computer has another one
     decoded = imagecodecs.htj2k_decode(body)
     assert np.array_equal(decoded, pydicom.dcmread(get_testdata_file("CT_small.dcm")).pixel_array)
     facts = json.loads(headers["frame-facts"])
@@ -123,7 +124,7 @@ async def test_a_level_and_a_range_give_the_parts_of_the_same_bytes(visit: Visit
     status, _, tail = await visit.get(path, Range="bytes=-10")
     assert (status, tail) == (206, whole[-10:])
     assert (await visit.get(path, Range=f"bytes={len(whole)}-"))[0] == 416
-    assert (await visit.get(path, Range="bytes=9-3"))[0] == 416
+    assert (await visit.get(path, Range="bytes=9-3"))[0] == 400
     # Of other bytes than those that are here, only the whole will do.
     assert (await visit.get(path, Range="bytes=5-", **{"If-Range": '"other"'}))[2] == whole
     assert (await visit.get(path, **{"If-None-Match": headers["etag"]}))[0] == 304
