@@ -4,11 +4,14 @@ import asyncio
 import re
 import subprocess
 
+import pytest
 from playwright.async_api import Locator, Page, expect
 
 from tests.conftest import NewPage
 from tests.server.house import PASSWORD, House
 
+# Whatever a page asks for, other tests ask for on both databases.
+pytestmark = pytest.mark.parametrize("shared_house", ["sqlite"], indirect=True, scope="session")
 DOCTOR, EXPERT = "doctor.L", "specialist.P"
 
 
