@@ -109,3 +109,73 @@ async def test_a_refused_form_keeps_its_words_and_sends_once(site: Site, new_pag
     await dialog.get_by_role("button", name="Hủy ca").dblclick()
     await expect(page.locator(".badge", has_text="Đã hủy")).to_be_visible()
     assert len(sent) == 2
+
+
+class Typist:
+    """Hands that know no mouse. A key costs 0.28 s: the keystroke-level model's average typist."""
+
+    SECONDS_A_KEY = 0.28
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.keys = 0
+
+    async def press(self, key: str) -> None:
+        self.keys += 1
+        await self.page.keyboard.press(key)
+
+    async def write(self, text: str) -> None:
+        self.keys += len(text)
+        await self.page.keyboard.type(text)
+
+    async def go_to(self, selector: str) -> None:
+        for _ in range(40):
+            await self.press("Tab")
+            if await self.page.evaluate("selector => document.activeElement.matches(selector)", selector):
+                return
+        raise AssertionError(f"Tab never comes to {selector}")
+
+    async def choose(self, selector: str, value: str) -> None:
+        """An option of the list that has the focus."""
+        for _ in range(30):
+            if await self.page.locator(selector).input_value() == value:
+                return
+            await self.press("ArrowDown")
+        raise AssertionError(f"{selector} has no {value}")
+
+
+async def test_a_request_by_keyboard_alone_takes_under_three_minutes(site: Site, new_page: NewPage) -> None:
+    page = await a_draft(new_page, site)
+    hands = Typist(page)
+    hospital = await page.locator("#target_hospital_id option", has_text="tỉnh").get_attribute("value")
+    await hands.go_to("#id_number")
+    await hands.write("044158000019||Trần Thị Phím|02031958|Nữ|Xã Thử|01012022")
+    hands.keys = 1  # the reader of the card typed that
+    await hands.go_to("[name=informed_how]")
+    await hands.press("Space")
+    await hands.go_to("#summary")
+    await hands.write(
+        "Nữ 68 tuổi, đau ngực trái 2 giờ, vã mồ hôi. Tăng huyết áp 10 năm. Mạch 96, huyết áp 150/90."
+    )
+    await hands.go_to("#diagnosis")
+    await hands.write("nhồi máu cơ tim")
+    await expect(page.locator("#diagnosis-list [role=option]").first).to_be_visible()
+    await hands.press("ArrowDown")
+    await hands.press("Enter")
+    await hands.go_to("#course")
+    await hands.write("Đau không giảm sau nghỉ. Điện tim ST chênh lên V1-V4.")
+    await hands.go_to("#treatment")
+    await hands.write("Aspirin 300 mg, clopidogrel 300 mg, enoxaparin 60 mg.")
+    await hands.go_to("#question-rows textarea")
+    await hands.write("Tiêu sợi huyết hay chuyển can thiệp?")
+    await hands.go_to("[name=urgency]")
+    await hands.press("Space")
+    await hands.go_to("#target_hospital_id")
+    await hands.choose("#target_hospital_id", hospital or "")
+    await hands.go_to("#specialty")
+    await hands.choose("#specialty", "cardiology")
+    await hands.go_to("button[form=send]")
+    await hands.press("Enter")
+    await expect(page).not_to_have_url(re.compile("/request"))
+    await expect(page.get_by_role("heading", level=1)).to_contain_text("TRẦN THỊ PHÍM")
+    assert hands.keys * hands.SECONDS_A_KEY < 180
