@@ -30,7 +30,7 @@ from server.people.model import Membership, SignIn
 from server.people.routes.edge import GUESSES, PASSWORDS
 from server.platform import health, http, pages
 from server.platform.bus import LocalBus, make_bus
-from server.platform.db import Database, Doorbell
+from server.platform.db import Database, Doorbell, id_from
 from server.platform.errors import later
 from server.platform.events import Notice
 from server.platform.leases import make_leases
@@ -184,24 +184,19 @@ async def load_consultation(session: AsyncSession, request: web.Request) -> Cons
     return found
 
 
-def _number(text: str) -> int:
-    """An id of ours; -1, which nothing has, for what cannot be one (at most nine digits fit a column)."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
-
-
 async def load_notice(session: AsyncSession, request: web.Request) -> Notice | None:
-    return await session.get(Notice, _number(request.match_info["notice"]))
+    return await session.get(Notice, id_from(request.match_info["notice"]))
 
 
 async def load_member(session: AsyncSession, request: web.Request) -> Membership | None:
     found: Membership | None = await session.scalar(
-        select(Membership).where(Membership.id == _number(request.match_info["member"]))
+        select(Membership).where(Membership.id == id_from(request.match_info["member"]))
     )
     return found
 
 
 async def load_sign_in(session: AsyncSession, request: web.Request) -> SignIn | None:
-    return await session.get(SignIn, _number(request.match_info["sign_in"]))
+    return await session.get(SignIn, id_from(request.match_info["sign_in"]))
 
 
 LOADERS: dict[str, http.Loader] = {

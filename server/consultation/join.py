@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from server.consultation.journey import Side, Stage, Step
+from server.consultation.journey import Stage, Step
 from server.consultation.minutes.draft import open_draft
 from server.consultation.model import Consultation, LiveSession, RoomEvent, Ticket
 from server.consultation.take import take
@@ -219,20 +219,7 @@ async def principal_in(session: AsyncSession, case: Consultation, person_id: int
             .where(Membership.hospital_id.in_((case.hospital_id, case.target_hospital_id)))
         )
     ).first()
-    if found is None:
-        return None
-    membership, person, hospital = found
-    return Principal(
-        person_id=person.id,
-        membership_id=membership.id,
-        hospital_id=hospital.id,
-        roles=membership.roles,
-        name=person.name,
-        title=person.title,
-        hospital=hospital.short_name,
-        login=person.login,
-        sign_in="room",
-    )
+    return sign_in.in_place(*found, "room") if found is not None else None
 
 
 async def end_session(session: AsyncSession, case: Consultation, by: Principal) -> LiveSession:
@@ -257,6 +244,3 @@ async def close_session(session: AsyncSession, booked: LiveSession) -> None:
     booked.ended_at = at
     # The rest of the slot is free again; one that ran over keeps the interval it was given.
     booked.ends_at = min(booked.ends_at, max(at, booked.starts_at + dt.timedelta(seconds=1)))
-
-
-__all__ = ["MAY_SEND", "Rooms", "Side", "current_session", "end_session", "join", "open_room"]

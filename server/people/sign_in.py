@@ -232,6 +232,13 @@ async def principal_of(
     membership, person, hospital = found
     if membership.left_at or person.suspended_at or hospital.closed_at:
         return None
+    return in_place(membership, person, hospital, sign_in, is_demo=settings.demo)
+
+
+def in_place(
+    membership: Membership, person: Person, hospital: Hospital, sign_in: str, *, is_demo: bool = False
+) -> Principal:
+    """A person as they act in one of their hospitals."""
     return Principal(
         person_id=person.id,
         membership_id=membership.id,
@@ -243,7 +250,7 @@ async def principal_of(
         login=person.login,
         sign_in=sign_in,
         is_host=hospital.is_host,
-        is_demo=settings.demo,
+        is_demo=is_demo,
     )
 
 

@@ -45,6 +45,11 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
+def id_from(text: str) -> int:
+    """An id of ours; -1, which nothing has, for what cannot be one (nine digits fit every column)."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+
+
 def today() -> dt.date:
     """The local day in Vietnam."""
     return now().astimezone(HERE).date()

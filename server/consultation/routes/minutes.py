@@ -18,7 +18,8 @@ from server.consultation.views.minutes import form_as_json, minutes_page
 from server.people import sign_in
 from server.people.model import Person
 from server.people.routes.edge import GUESSES, PASSWORDS, Secret, address_of
-from server.platform.errors import Invalid, NotFound, later
+from server.platform.db import id_from
+from server.platform.errors import Invalid, later
 from server.platform.http import SESSION, THING, parse, principal, to_json
 from server.platform.pages import gettext, language, render
 
@@ -40,12 +41,8 @@ async def get_form(asked: web.Request) -> web.Response:
 
 @routes.get("/consultations/{consultation}/minutes/draft")
 async def get_draft(asked: web.Request) -> web.Response:
-    since = asked.query.get("since", "0")
-    seq, updates = await draft.updates_since(
-        asked[SESSION],
-        asked[THING],
-        int(since) if since.isascii() and since.isdigit() and len(since) < 10 else 0,
-    )
+    since = max(0, id_from(asked.query.get("since", "")))
+    seq, updates = await draft.updates_since(asked[SESSION], asked[THING], since)
     return to_json({"seq": seq, "updates": [base64.b64encode(update).decode() for update in updates]})
 
 
@@ -132,28 +129,22 @@ async def post_key_image(asked: web.Request) -> web.Response:
 @routes.patch("/consultations/{consultation}/minutes/key-images/{image}")
 async def patch_key_image(asked: web.Request) -> web.Response:
     command = await parse(asked, Describe)
-    image = await key_images.describe(asked[SESSION], asked[THING], image_id(asked), command.caption)
+    image = await key_images.describe(
+        asked[SESSION], asked[THING], id_from(asked.match_info["image"]), command.caption
+    )
     return to_json(key_image_json(image))
 
 
 @routes.delete("/consultations/{consultation}/minutes/key-images/{image}")
 async def delete_key_image(asked: web.Request) -> web.Response:
-    await key_images.remove(asked[SESSION], asked[THING], image_id(asked))
+    await key_images.remove(asked[SESSION], asked[THING], id_from(asked.match_info["image"]))
     return web.Response(status=204)
 
 
 @routes.post("/consultations/{consultation}/minutes/key-images/{image}/restore")
 async def post_key_image_restore(asked: web.Request) -> web.Response:
-    image = await key_images.restore(asked[SESSION], asked[THING], image_id(asked))
+    image = await key_images.restore(asked[SESSION], asked[THING], id_from(asked.match_info["image"]))
     return to_json(key_image_json(image))
-
-
-def image_id(asked: web.Request) -> int:
-    """Raises NotFound for what no id of ours looks like."""
-    text = asked.match_info["image"]
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise NotFound
-    return int(text)
 
 
 # --- signing ---
