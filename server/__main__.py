@@ -19,6 +19,7 @@ LATER: Final = {
     "user": ("server.commands.people", "user"),
     "token": ("server.commands.people", "keys"),
     "audit": ("server.commands.audit", "audit"),
+    "jobs": ("server.commands.jobs", "jobs"),
 }
 
 

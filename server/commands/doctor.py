@@ -17,6 +17,7 @@ from sqlalchemy import func, select, text
 from server.platform import bus
 from server.platform.db import Database, alembic_config, now
 from server.platform.events import Audit
+from server.platform.jobs import given_up
 from server.platform.settings import LOOPBACK, Settings
 from signaling.ice import IceConfig
 
@@ -60,10 +61,15 @@ async def examine(settings: Settings) -> list[Finding]:
 # --- database and clock ------------------------------------------------------------------------
 
 
+def _is_founded(settings: Settings) -> bool:
+    """Not on looking: SQLite would found the file."""
+    return bool(settings.database_url.get_secret_value()) or (settings.data_dir / "hoichan.db").exists()
+
+
 async def _database(settings: Settings) -> str:
     from alembic.script import ScriptDirectory
 
-    if not settings.database_url.get_secret_value() and not (settings.data_dir / "hoichan.db").exists():
+    if not _is_founded(settings):
         raise Wrong("chưa có: chạy `python -m server migrate`")
     database = Database(settings.database)
     try:
@@ -79,7 +85,7 @@ async def _database(settings: Settings) -> str:
 
 async def _clock(settings: Settings) -> str:
     """Not behind what was written already, and not apart from the clock of a database elsewhere."""
-    if not settings.database_url.get_secret_value() and not (settings.data_dir / "hoichan.db").exists():
+    if not _is_founded(settings):
         return "giờ máy này"
     database = Database(settings.database)
     there: float | None = None
@@ -100,6 +106,23 @@ async def _clock(settings: Settings) -> str:
     if apart > CLOCK_S:
         raise Wrong(f"lệch {apart:.0f} giây với máy cơ sở dữ liệu: bật NTP trên cả hai máy")
     return f"lệch {apart:.1f} giây với máy cơ sở dữ liệu"
+
+
+async def _jobs(settings: Settings) -> str:
+    if not _is_founded(settings):
+        return "chưa có"
+    database = Database(settings.database)
+    try:
+        async with asyncio.timeout(PATIENCE_S), database.system(writes=False) as session:
+            dead = await given_up(session)
+    finally:
+        await database.close()
+    if dead:
+        counts = ", ".join(f"{kind}: {count}" for kind, count in dead.items())
+        raise Wrong(
+            f"đã bỏ sau nhiều lần lỗi ({counts}): xem nhật ký, rồi chạy `python -m server jobs retry`"
+        )
+    return "không việc nào bị bỏ"
 
 
 # --- this machine ------------------------------------------------------------------------------
@@ -276,6 +299,7 @@ LOOKS: tuple[tuple[str, Look, str], ...] = (
         "xem HOICHAN_DATABASE_URL và máy chủ PostgreSQL; lần đầu chạy `python -m server migrate`",
     ),
     ("Đồng hồ", _clock, "chữa cơ sở dữ liệu trước"),
+    ("Việc nền", _jobs, "chữa cơ sở dữ liệu trước"),
     ("Ổ đĩa", _disk, "HOICHAN_DATA_DIR phải là thư mục mà dịch vụ ghi được"),
     ("Redis", _redis, "xem HOICHAN_REDIS_URL, mật khẩu và máy chủ Redis"),
     ("Cổng", _ports, "xem HOICHAN_LISTEN và HOICHAN_DIMSE_PORT"),

@@ -1,15 +1,16 @@
 """Figures by hospital, out of `events` alone: processes, never patients."""
 
+import asyncio
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Select, select, tuple_
 
 from server.people.model import Hospital
-from server.platform.db import HERE
+from server.platform.db import HERE, Database
 from server.platform.errors import later
 from server.platform.events import Event
 
@@ -55,53 +56,79 @@ class Figures:
 
 
 FIRST_ANSWERS = frozenset({"accept", "redirect", "ask-more", "decline", "schedule"})
+PAGE = 2000  # events read at once; others are served between two pages
+_events, _hospitals = Event.__table__.c, Hospital.__table__.c
 
 
-async def figures(session: AsyncSession, first: dt.date, last: dt.date) -> Figures:
+async def figures(database: Database, first: dt.date, last: dt.date) -> Figures:
     """Every hospital's line for the local days `first` to `last`, both included."""
-    names = {
-        row.id: row.short_name
-        for row in await session.execute(
-            select(Hospital.id, Hospital.short_name).where(Hospital.tier != "department")
+    query = select(_hospitals.id, _hospitals.short_name).where(_hospitals.tier != "department")
+    count = _Count({id: Line(name) for id, name in await database.rows(query)})
+    after, until = (_midnight(first), 0), _midnight(last + dt.timedelta(days=1))
+    while rows := await database.rows(_page(after, until)):
+        await asyncio.to_thread(count.take, rows)
+        after = (rows[-1].at, rows[-1].id)
+    return count.figures(first, last)
+
+
+def _midnight(day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time(), HERE)
+
+
+def _page(after: tuple[dt.datetime, int], until: dt.datetime) -> Select[Any]:
+    """The next events, in the order in which they happened."""
+    return (
+        select(
+            _events.id, _events.consultation_id, _events.hospital_id, _events.step, _events.at, _events.facts
         )
-    }
-    lines = {hospital: Line(name) for hospital, name in names.items()}
-    since = dt.datetime.combine(first, dt.time(), HERE)
-    until = dt.datetime.combine(last + dt.timedelta(days=1), dt.time(), HERE)
-    rows = await session.execute(
-        select(Event.consultation_id, Event.hospital_id, Event.step, Event.at, Event.facts)
-        .where(Event.at >= since, Event.at < until)
-        .order_by(Event.consultation_id, Event.id)
+        .where(tuple_(_events.at, _events.id) > after, _events.at < until)
+        .order_by(_events.at, _events.id)
+        .limit(PAGE)
     )
-    sent: dict[int, dt.datetime] = {}
-    seen: dict[int, set[str]] = defaultdict(set)
-    last_outcome: dict[int, tuple[int, str]] = {}
-    for row in rows:
-        line = lines.get(row.hospital_id)
-        if line is None:
-            continue
-        is_first = row.step not in seen[row.consultation_id]
-        seen[row.consultation_id].add(row.step)
-        if row.step == "request" and is_first:
+
+
+class _Count:
+    """Takes the events of a period in the order in which they happened."""
+
+    def __init__(self, lines: dict[int, Line]) -> None:
+        self._lines = lines
+        self._sent: dict[int, dt.datetime] = {}
+        self._seen: dict[int, set[str]] = defaultdict(set)
+        self._outcomes: dict[int, tuple[int, str]] = {}  # of a case, the last one told
+
+    def take(self, rows: Iterable[Any]) -> None:
+        for _, case, hospital, step, at, facts in rows:
+            if hospital in self._lines:
+                self._take(self._lines[hospital], case, hospital, step, at, facts)
+
+    def _take(
+        self, line: Line, case: int, hospital: int, step: str, at: dt.datetime, facts: Mapping[str, Any]
+    ) -> None:
+        seen = self._seen[case]
+        is_first = step not in seen
+        seen.add(step)
+        if step == "request" and is_first:
             line.requested += 1
-            line.emergencies += row.facts.get("urgency") == "emergency"
-            sent[row.consultation_id] = row.at
-        elif row.step in FIRST_ANSWERS and row.consultation_id in sent:
+            line.emergencies += facts.get("urgency") == "emergency"
+            self._sent[case] = at
+        elif step in FIRST_ANSWERS and case in self._sent:
             line.answered += 1
-            line.answer_minutes.append((row.at - sent.pop(row.consultation_id)).total_seconds() / 60)
-        if row.step == "decline" and is_first:
+            line.answer_minutes.append((at - self._sent.pop(case)).total_seconds() / 60)
+        if step == "decline" and is_first:
             line.declined += 1
-        if row.step in {"join", "answer"} and not seen[row.consultation_id] & {"held"}:
-            seen[row.consultation_id].add("held")
+        if step in {"join", "answer"} and "held" not in seen:
+            seen.add("held")
             line.held += 1
-        if row.step == "complete" and is_first:
+        if step == "complete" and is_first:
             line.signed += 1
-        if row.step == "outcome":
-            last_outcome[row.consultation_id] = (row.hospital_id, str(row.facts.get("outcome", "")))
-    for hospital, kind in last_outcome.values():
-        lines[hospital].outcomes[kind] += 1
-    ordered = sorted(lines.values(), key=lambda line: (-line.requested, line.hospital))
-    return Figures(first, last, ordered, _total(ordered))
+        if step == "outcome":
+            self._outcomes[case] = (hospital, str(facts.get("outcome", "")))
+
+    def figures(self, first: dt.date, last: dt.date) -> Figures:
+        for hospital, kind in self._outcomes.values():
+            self._lines[hospital].outcomes[kind] += 1
+        ordered = sorted(self._lines.values(), key=lambda line: (-line.requested, line.hospital))
+        return Figures(first, last, ordered, _total(ordered))
 
 
 def _total(lines: Sequence[Line]) -> Line:

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from server.oversight.figures import Figures, figures
 from server.platform.db import HERE, now
-from server.platform.http import SESSION
+from server.platform.http import DATABASE
 from server.platform.pages import Page, render
 
 routes = web.RouteTableDef()
@@ -26,12 +26,13 @@ class OversightPage(Page):
 @routes.get("/oversight")
 async def get_oversight(asked: web.Request) -> web.Response:
     first, last = period(asked)
+    database = asked.app[DATABASE]
     length = last - first + dt.timedelta(days=1)
     return render(
         asked,
         OversightPage(
-            now=await figures(asked[SESSION], first, last),
-            before=await figures(asked[SESSION], first - length, first - dt.timedelta(days=1)),
+            now=await figures(database, first, last),
+            before=await figures(database, first - length, first - dt.timedelta(days=1)),
         ),
     )
 

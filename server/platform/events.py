@@ -23,7 +23,7 @@ class Event(Base):
     """A step of a consultation, in the words of the journey; figures are computed from these alone."""
 
     __tablename__ = "events"
-    __table_args__ = (Index("ix_events_hospital_id_at", "hospital_id", "at"),)
+    __table_args__ = (Index("ix_events_at_id", "at", "id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     consultation_id: Mapped[int] = mapped_column(index=True)

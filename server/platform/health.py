@@ -4,7 +4,8 @@ from aiohttp import web
 from sqlalchemy import text
 
 from server.platform.http import DATABASE
-from server.platform.metrics import exposition
+from server.platform.jobs import given_up
+from server.platform.metrics import exposition, observe_dead_jobs
 
 routes = web.RouteTableDef()
 
@@ -24,5 +25,7 @@ async def get_readyz(asked: web.Request) -> web.Response:
 
 
 @routes.get("/metrics")
-async def get_metrics(_asked: web.Request) -> web.Response:
+async def get_metrics(asked: web.Request) -> web.Response:
+    async with asked.app[DATABASE].system(writes=False) as session:
+        observe_dead_jobs(await given_up(session))
     return web.Response(body=exposition(), headers={"Content-Type": "text/plain; version=0.0.4"})

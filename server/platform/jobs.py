@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from sqlalchemy import JSON, Index, delete, or_, select, update
+from sqlalchemy import JSON, ColumnElement, Index, and_, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -36,6 +36,15 @@ class Job(Base):
 
 def enqueue(session: AsyncSession, kind: str, *, run_at: dt.datetime | None = None, **arguments: Any) -> None:
     session.add(Job(kind=kind, arguments=arguments, run_at=run_at or now()))
+
+
+def _is_dead() -> ColumnElement[bool]:
+    """A worker that died in the last attempt leaves its claim behind: only once that ran out is it over."""
+    return and_(
+        Job.done_at.is_(None),
+        Job.attempts >= ATTEMPTS,
+        or_(Job.claimed_until.is_(None), Job.claimed_until < now()),
+    )
 
 
 async def claim(database: Database) -> Job | None:
@@ -94,6 +103,21 @@ async def work(database: Database, handlers: Mapping[str, Handler]) -> None:
     while True:
         if not await work_once(database, handlers):
             await asyncio.sleep(IDLE_S)
+
+
+async def given_up(session: AsyncSession) -> dict[str, int]:
+    """How many jobs of each kind failed so often that nobody tries them any more."""
+    found = await session.execute(
+        select(Job.kind, func.count().label("jobs")).where(_is_dead()).group_by(Job.kind)
+    )
+    return {row.kind: row.jobs for row in found}
+
+
+async def try_again(session: AsyncSession) -> int:
+    """Give the jobs that were given up all their attempts anew; how many."""
+    again = update(Job).where(_is_dead())
+    done = await session.execute(again.values(attempts=0, run_at=now(), claimed_until=None).returning(Job.id))
+    return len(done.all())
 
 
 async def sweep(session: AsyncSession) -> None:

@@ -1,5 +1,6 @@
 """Counters for /metrics: how often, how long, with which status; never who or about whom."""
 
+from collections.abc import Mapping
 from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -8,6 +9,13 @@ REGISTRY = CollectorRegistry()
 REQUESTS = Counter("hoichan_requests", "Requests by route and status", ["what", "status"], registry=REGISTRY)
 SECONDS = Histogram("hoichan_request_seconds", "Time to answer", ["what"], registry=REGISTRY)
 SOCKETS = Gauge("hoichan_sockets", "Open room sockets", registry=REGISTRY)
+DEAD_JOBS = Gauge("hoichan_dead_jobs", "Jobs that nobody tries any more", ["kind"], registry=REGISTRY)
+
+
+def observe_dead_jobs(counts: Mapping[str, int]) -> None:
+    DEAD_JOBS.clear()
+    for kind, count in counts.items():
+        DEAD_JOBS.labels(kind).set(count)
 
 
 def observe(what: str, status: int, seconds: float) -> None:

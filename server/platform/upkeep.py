@@ -5,7 +5,7 @@ import datetime as dt
 import json
 import logging
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 from sqlalchemy import delete, select, update
@@ -21,6 +21,7 @@ OUTBOX_S = 1.0
 ANCHOR_S = 300.0
 SWEEP_S = 3600.0
 BATCH = 100
+NEWEST_BYTES = 64 * 1024
 KEPT = dt.timedelta(days=30)
 Ring = Callable[[str, str], Awaitable[None]]
 
@@ -45,17 +46,33 @@ async def deliver(database: Database, ring: Ring) -> int:
 
 
 async def anchor(database: Database, path: Path, key: bytes) -> int:
-    """Append the signed heads of all chains to a file outside the database: who rewrites a whole chain,
-    or cuts its end off, contradicts an anchor. Copy the file to another machine.
+    """Append the signed heads of the chains that grew to a file outside the database: who rewrites a whole
+    chain, or cuts its end off, contradicts an anchor. Copy the file to another machine.
     """
+    known = set(await asyncio.to_thread(_newest, path))
     async with database.system(writes=False) as session:
         heads = list(await session.scalars(select(AuditHead).order_by(AuditHead.hospital_id)))
     lines = []
     for head in heads:
-        facts = f"{now().isoformat(timespec='seconds')} {head.hospital_id} {head.seq} {head.digest}"
+        link = f"{head.hospital_id} {head.seq} {head.digest}"
+        if link in known:
+            continue
+        facts = f"{now().isoformat(timespec='seconds')} {link}"
         lines.append(f"{facts} {keys.mac(key, facts)}\n")
-    await asyncio.to_thread(_append, path, lines)
+    if lines:
+        await asyncio.to_thread(_append, path, lines)
     return len(lines)
+
+
+def _newest(path: Path) -> Iterator[str]:
+    """The links that the end of the file anchors: a chain that rests for long is anchored now and then."""
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - NEWEST_BYTES))
+        lines = file.read().decode(errors="replace").splitlines()
+    for line in lines:
+        yield " ".join(line.split()[1:4])
 
 
 def _append(path: Path, lines: Sequence[str]) -> None:

@@ -147,7 +147,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("events", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_events_consultation_id"), ["consultation_id"], unique=False)
-        batch_op.create_index("ix_events_hospital_id_at", ["hospital_id", "at"], unique=False)
+        batch_op.create_index("ix_events_at_id", ["at", "id"], unique=False)
 
     op.create_table(
         "hospitals",
@@ -748,7 +748,7 @@ def downgrade() -> None:
     op.drop_table("jobs")
     op.drop_table("hospitals")
     with op.batch_alter_table("events", schema=None) as batch_op:
-        batch_op.drop_index("ix_events_hospital_id_at")
+        batch_op.drop_index("ix_events_at_id")
         batch_op.drop_index(batch_op.f("ix_events_consultation_id"))
 
     op.drop_table("events")

@@ -11,6 +11,7 @@ from server.people.model import Hospital, Membership, Person
 from server.people.routes.edge import Command, Word
 from server.platform.errors import Invalid, NotAllowed
 from server.platform.http import SESSION, SETTINGS, THING, parse, principal, see
+from server.platform.jobs import given_up
 from server.platform.pages import Page, gettext, render
 from server.platform.policy import Role
 
@@ -36,6 +37,7 @@ class PeoplePage(Form, Page):
     template: ClassVar[str] = "people.html"
     members: Sequence[tuple[Membership, Person]]
     hospital: Hospital
+    dead_jobs: int  # told to those who run the service
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +68,8 @@ async def show_people(asked: web.Request, form: Form = BLANK) -> web.Response:
     by, session = principal(asked), asked[SESSION]
     members = await roster.members(session, by)
     hospital = await session.get_one(Hospital, by.hospital_id)
-    return show(asked, PeoplePage(members=members, hospital=hospital, **vars(form)))
+    dead_jobs = sum((await given_up(session)).values()) if by.is_host else 0
+    return show(asked, PeoplePage(members=members, hospital=hospital, dead_jobs=dead_jobs, **vars(form)))
 
 
 @routes.get("/people")
