@@ -33,7 +33,7 @@ CHROMIUM_FLAGS = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
 )
 # Fewer frames to encode and decode, in software, beside all else that a test runs.
-SLOW_CAMERA = "--use-fake-device-for-media-stream=fps=10"
+SLOW_CAMERA = "--use-fake-device-for-media-stream=fps=5"
 NewPage = Callable[..., Awaitable[Page]]
 
 

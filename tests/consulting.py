@@ -148,7 +148,7 @@ async def leave(page: Page) -> None:
     await page.wait_for_url(lambda url: not url.endswith("/room"))
 
 
-async def see_and_hear(*pages: Page, within_s: float = 30) -> None:
+async def see_and_hear(*pages: Page, within_s: float = 60) -> None:
     """Each decodes pictures and hears sound of all the others, and goes on doing so."""
 
     async def flows(page: Page) -> None:

@@ -1,18 +1,24 @@
-"""A cable that a test can pull: a TCP proxy that stops carrying bytes without closing anything."""
+"""A cable that a test can pull: a TCP proxy that stops carrying bytes without closing anything.
+
+`python -m tests.signaling.cable PORT HOST TARGET` lays one that is never pulled, in whatever network it runs.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+
+LOOPBACK = "127.0.0.1"
 
 
 class Cable:
     """Between a browser and the server at `port`. `pull` and `mend` need no word from either end."""
 
-    def __init__(self, port: int) -> None:
-        self._target = port
+    def __init__(self, port: int, host: str = LOOPBACK) -> None:
+        self._target = (host, port)
         self._whole = asyncio.Event()
         self._whole.set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -31,7 +37,7 @@ class Cable:
         writers = [writer]
         try:
             await self._whole.wait()
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
+            far_reader, far_writer = await asyncio.open_connection(*self._target)
             writers.append(far_writer)
             ways = [self._pump(reader, far_writer), self._pump(far_reader, writer)]
             await asyncio.gather(*ways)
@@ -59,9 +65,10 @@ class Cable:
 
 
 @asynccontextmanager
-async def a_cable(port: int) -> AsyncIterator[Cable]:
+async def a_cable(port: int, here: str = LOOPBACK) -> AsyncIterator[Cable]:
+    """From a free port of the address `here` to the server at `port` of this machine."""
     cable = Cable(port)
-    server = await asyncio.start_server(cable.carry, "127.0.0.1", 0)
+    server = await asyncio.start_server(cable.carry, here, 0)
     cable.port = server.sockets[0].getsockname()[1]
     try:
         yield cable
@@ -69,3 +76,14 @@ async def a_cable(port: int) -> AsyncIterator[Cable]:
         server.close()
         await cable.close()
         await server.wait_closed()
+
+
+async def lay(port: int, host: str, target: int) -> None:
+    server = await asyncio.start_server(Cable(target, host).carry, LOOPBACK, port)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(lay(int(sys.argv[1]), sys.argv[2], int(sys.argv[3])))
