@@ -120,3 +120,56 @@ def test_the_readme_lists_every_command() -> None:
     told = {name.strip("`").removeprefix("make "): what for name, what in rows("Start")}
 
     assert list(told) == list(COMMANDS)
+
+
+# The command line of the contract; deeper words are options and arguments.
+COMMANDS = ("run", "demo", "migrate", "user", "token", "doctor", "backup", "restore", "audit verify")
+TELLING = ("README.md", "deploy/README.md")
+
+
+def command(words: list[str]) -> Any:
+    """The command that these words call, as the command line itself would find it; None for no command."""
+    import typer
+
+    from server.__main__ import app
+
+    found: Any = typer.main.get_command(app)
+    for word in words:
+        found = found.get_command(None, word) if hasattr(found, "get_command") else None
+    return found
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_a_command_of_the_contract_is_there(words: str) -> None:
+    assert command(words.split()) is not None
+
+
+@pytest.mark.parametrize("document", TELLING)
+def test_what_a_document_tells_to_type_can_be_typed(document: str) -> None:
+    """Every `python -m server …` names a command with each option that it has there."""
+    text = (ROOT / document).read_text()
+    told = [line.split() for line in re.findall(r"`?python -m server ([^`#\n]+)", text)]
+    assert told
+    for words in told:
+        deed = [word for word in words if re.fullmatch(r"[a-z]+", word)]
+        found = command(deed[:1])
+        if hasattr(found, "get_command") and len(deed) > 1:
+            found = command(deed[:2])
+        assert found is not None, words
+        known = {"--help", *(name for option in found.params for name in option.opts)}
+        assert {word for word in words if word.startswith("--")} <= known, words
+
+
+HOSTS = re.compile(r"pypi\.org|pythonhosted|registry\.npmjs|registry\.yarnpkg|proxy\.golang|--index-url")
+BUILT = {"node_modules", "dist", "__pycache__"}
+
+
+def test_nothing_names_a_package_index() -> None:
+    """Hosts of registries belong to each machine's own configuration."""
+    folders = ("server", "signaling", "dicom", "web", "tools", "bench", "deploy", ".ci")
+    files = [file for folder in folders for file in (ROOT / folder).rglob("*") if not BUILT & set(file.parts)]
+    files += [file for file in ROOT.iterdir() if file.suffix or file.name in {"Makefile", "Dockerfile"}]
+    texts = {file: file.read_text(errors="replace") for file in files if file.is_file()}
+
+    assert len(texts) > 200
+    assert [str(file) for file, text in texts.items() if HOSTS.search(text)] == []
