@@ -12,14 +12,15 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.product import Site, hoichan
 from tests.services import NotInstalled, Orthanc, PostgreSQL, Services, Turn, program
 
 DATABASES = ("sqlite", "postgresql")
 IS_CI = os.environ.get("CI") == "true"
-BROWSER_WAIT_MS = 10_000
+BROWSER_WAIT_MS = 20_000  # how long at most: what is there sooner is taken sooner
+expect.set_options(timeout=BROWSER_WAIT_MS)
 CHROMIUM_FLAGS = (
     "--use-fake-ui-for-media-stream",
     "--use-fake-device-for-media-stream",

@@ -25,7 +25,6 @@ NAME = "Lý Thị Thử Nghiệm"
 PATIENT = Patient("LÝ^Thị Thử Nghiệm", "044166900088", date(1966, 5, 4), "F")
 WIDE = {"width": 1366, "height": 768}
 BUSY_MS = 30_000  # a machine of two cores with two browsers and a video call on it
-expect.set_options(timeout=20_000)
 # Every connection the page makes, so that getStats can be asked from outside.
 WATCH_CALLS = """
 window.calls = [];

@@ -15,6 +15,8 @@ from tests.signaling.cable import a_cable
 from tests.signaling.roomhouse import RoomHouse, a_room_house
 from tests.waiting import until_so
 
+pytestmark = pytest.mark.timeout(300)
+
 HUONG = a_seat("Hường")
 HOA = a_seat("Hoa", "host", title="BSCKII.", hospital="BVĐK tỉnh", site="BVĐK tỉnh")
 KHAC = a_seat("Khắc", hospital="BVĐK Lệ Ninh", site="Lệ Ninh")
