@@ -29,7 +29,7 @@ async def take(
             facts={"urgency": case.urgency.value, "specialty": case.specialty, **facts},
         )
     )
-    await audit(session, step.value, f"consultation:{case.public_id}", by=by)
+    await audit(session, step.value, f"consultation:{case.public_id}", by=by, hospital_id=None, **facts)
     ring(session, CASE.format(case.id), stage=case.stage.value)
     for hospital in {case.hospital_id, case.target_hospital_id} - {None}:
         ring(session, DESK.format(hospital))

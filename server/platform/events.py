@@ -113,6 +113,7 @@ async def audit(
     session: AsyncSession,
     action: str,
     thing: str,
+    /,
     *,
     by: Principal | None,
     hospital_id: int | None = None,

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import hashlib
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from server.consultation.minutes import document
+from server.consultation.minutes.seals import broken_seals
+from server.consultation.model import KeyImage, Minutes
 from server.platform.db import HERE, now
-from tests.server.house import PASSWORD, PATHS, Answer, House, Walk, sign
+from tests.server.consultation.form.builders import a_jpeg
+from tests.server.house import PASSWORD, PATHS, Answer, House, Walk, sign, whole
 
 
 async def sign_as(house: House, name: str, case: str, role: str, **changed: str) -> Answer:
@@ -160,6 +164,83 @@ async def test_the_database_itself_keeps_what_was_signed(house: House) -> None:
         async with house.database.engine.connect() as connection:
             with pytest.raises(DBAPIError, match="never change"):
                 await connection.execute(text(change))
+
+
+# What one who owns the database could do to the minutes of one case.
+OF_CASE = "WHERE consultation_id = :case"
+FORGERIES = {
+    "the text": f"UPDATE minutes SET content = :content {OF_CASE}",
+    "text and digest": f"UPDATE minutes SET content = :content, digest = :digest {OF_CASE}",
+    "who signed": f"UPDATE minutes SET chair_id = secretary_id {OF_CASE}",
+    "when": f"UPDATE minutes SET chair_at = secretary_at {OF_CASE}",
+    "an addendum": f"UPDATE addenda SET text = 'Aspirin 810 mg.' {OF_CASE}",
+    "its author": f"UPDATE addenda SET by_id = by_id + 1 {OF_CASE}",
+    "an addendum gone": f"DELETE FROM addenda {OF_CASE}",
+    "a picture": f"UPDATE key_images SET picture = :content {OF_CASE}",
+    "the text gone": f"DELETE FROM minutes {OF_CASE}",
+}
+
+
+async def test_minutes_that_were_altered_after_signing_are_not_printed(own_house: House) -> None:
+    house = own_house
+    doctor = await house.by("doctor.L")
+    cases = {how: await signed_with_an_addendum(house) for how in FORGERIES}
+    untouched = await signed_with_an_addendum(house)
+    async with house.database.system(writes=False) as session:
+        assert await broken_seals(session) == []
+    await lift_triggers(house)
+    for how, case in cases.items():
+        await forge(house, case, FORGERIES[how])
+    async with house.database.system(writes=False) as session:
+        found = await broken_seals(session)
+    # The pictures have no row of their own in the chain: the signed text names them by their digest.
+    altered = [case for how, case in cases.items() if how != "a picture"]
+    assert found == [f"consultation {case}: the minutes are not what was signed" for case in sorted(altered)]
+    for how, case in cases.items():
+        root = f"/consultations/{case}"
+        for path in ("/minutes", "/minutes/pdf", "/minutes/form") if how != "the text gone" else ():
+            got = await doctor.get(f"{root}{path}")
+            assert (got.status, got.code) == (409, "not-as-signed"), (how, path)
+        page = await doctor.get(root, headers={"Accept": "text/html"})
+        assert ("không còn đúng bản đã ký" in page.text) is (how != "a picture"), how
+    assert (await doctor.get(f"/consultations/{untouched}/minutes/pdf")).status == 200
+
+
+async def signed_with_an_addendum(house: House) -> str:
+    case = await house.a_consultation("concluded")
+    study = await house.a_study("L")
+    async with house.acting("doctor.L", case) as (session, row):
+        by = house.people["doctor.L"].person_id
+        image = KeyImage(consultation_id=row.id, study_id=study, by_id=by, picture=a_jpeg())
+        image.sop_uid, image.frame, image.voi, image.view = "2.25.1", 1, [0, 0, 0], [0] * 6
+        session.add(image)
+    await sign(house, case, "secretary", "doctor.L")
+    await sign(house, case, "chair", "specialist.P")
+    sent = {"text": "Aspirin 81 mg.", "password": PASSWORD}
+    got = await (await house.by("doctor.L")).post(f"/consultations/{case}/minutes/addenda", sent)
+    assert got.status == 200, got.text
+    return case
+
+
+async def lift_triggers(house: House) -> None:
+    """As one who owns the database can."""
+    async with house.database.engine.begin() as connection:
+        for table in ("minutes", "addenda"):
+            names = ("_update", "_delete") if house.database.is_sqlite else (f" ON {table}",)
+            for name in names:
+                await connection.execute(text(f"DROP TRIGGER fixed_{table}{name}"))
+
+
+async def forge(house: House, public_id: str, statement: str) -> None:
+    async with house.database.system() as session:
+        case = await whole(session, public_id)
+        row = (await session.scalars(select(Minutes).where(Minutes.consultation_id == case.id))).one()
+    content = row.content.replace(b"Aspirin 81 mg", b"Aspirin 810 mg")
+    known = {"case": case.id, "content": content, "digest": hashlib.sha256(content).hexdigest()}
+    named = {name: value for name, value in known.items() if f":{name}" in statement}
+    async with house.database.engine.begin() as connection:
+        done = await connection.execute(text(statement), named)
+    assert done.rowcount == 1
 
 
 async def test_a_text_that_is_not_signed_by_both_can_be_taken_back(house: House) -> None:

@@ -14,6 +14,7 @@ from server.consultation.minutes.draft import course_of, updates_since
 from server.consultation.minutes.key_images import key_images
 from server.consultation.minutes.presence import members, stays_and_gaps
 from server.consultation.minutes.record import held_sessions, minutes_of
+from server.consultation.minutes.seals import NotAsSigned, must_be_as_signed
 from server.consultation.model import Consultation, KeyImage, Minutes, RoomEvent
 from server.consultation.request import INFORMED_HOW
 from server.people.model import Hospital, Membership, Person
@@ -26,14 +27,18 @@ SEX_WORDS = {1: "Nam", 2: "Nữ", 3: ""}  # as the form has them
 
 
 async def compose(session: AsyncSession, case: Consultation) -> tuple[forms.MinutesForm, forms.Annex]:
-    """The signed ones where there are signatures, else as the facts stand now."""
+    """The signed ones where there are signatures, else as the facts stand now. Raises NotAsSigned."""
     images = await key_images(session, case)
     minutes = await minutes_of(session, case)
     if minutes is None:
         return await _as_it_stands(session, case, images)
-    form, annex = forms.restore(
-        minutes.content, {forms.picture_digest(image.picture): image.picture for image in images}
-    )
+    await must_be_as_signed(session, case, minutes, await addenda_of(session, case))
+    try:
+        form, annex = forms.restore(
+            minutes.content, {forms.picture_digest(image.picture): image.picture for image in images}
+        )
+    except KeyError as gone:  # a picture
+        raise NotAsSigned from gone
     return form, dataclasses.replace(
         annex,
         signatures=await _signatures(session, case, minutes),

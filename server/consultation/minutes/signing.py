@@ -4,6 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.consultation.form import form as forms
 from server.consultation.journey import Stage, Step
+from server.consultation.minutes import seals
 from server.consultation.minutes.compose import compose
 from server.consultation.minutes.draft import open_draft
 from server.consultation.minutes.record import DraftLocked, NotASigner, held_sessions, minutes_of, role_of
@@ -54,7 +55,7 @@ async def sign(
 ) -> Minutes:
     """Put one signature under the text that the signer saw. The password was asked for before.
 
-    Raises NotASigner, NotConcluded, TextChanged, AlreadySigned, WrongStage.
+    Raises NotASigner, NotConcluded, TextChanged, NotAsSigned, AlreadySigned, WrongStage.
     """
     if role != await role_of(session, case, by):
         raise NotASigner
@@ -70,18 +71,24 @@ async def sign(
         session.add(minutes)
     elif digest != minutes.digest:
         raise TextChanged
+    else:
+        await seals.must_be_as_signed(session, case, minutes, ())
     if getattr(minutes, f"{role}_id") is not None:
         raise AlreadySigned
     setattr(minutes, f"{role}_id", by.person_id)
     setattr(minutes, f"{role}_at", now())
-    await _go_on(session, case, minutes, by)
+    await _go_on(session, case, minutes, role, by)
     return minutes
 
 
-async def _go_on(session: AsyncSession, case: Consultation, minutes: Minutes, by: Principal) -> None:
+async def _go_on(
+    session: AsyncSession, case: Consultation, minutes: Minutes, role: forms.Role, by: Principal
+) -> None:
     is_complete = minutes.secretary_id is not None and minutes.chair_id is not None
     minutes.signed_at = now() if is_complete else None
-    await take(session, case, Step.COMPLETE if is_complete else Step.SIGN, by)
+    step = Step.COMPLETE if is_complete else Step.SIGN
+    at = seals.signed_at(minutes, role)
+    await take(session, case, step, by, role=role, digest=minutes.digest, at=at)
     held = await held_sessions(session, case)
     others = {case.requested_by_id, *(booked.specialist_id for booked in held)} - {by.person_id}
     await tell(session, others, case.id, "signed" if is_complete else "signed-one")
@@ -95,7 +102,7 @@ async def give_back(session: AsyncSession, case: Consultation, by: Principal) ->
     if await role_of(session, case, by) is None:
         raise NotASigner
     await session.delete(minutes)
-    await audit(session, "give-back", f"consultation:{case.public_id}", by=by)
+    await audit(session, seals.GIVE_BACK, f"consultation:{case.public_id}", by=by)
 
 
 async def answer(session: AsyncSession, case: Consultation, by: Principal) -> None:

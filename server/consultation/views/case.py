@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.consultation import outcome, readiness, share
 from server.consultation.journey import CLOSED, DOT_OF, Side, Step, steps_for
+from server.consultation.minutes import seals
 from server.consultation.minutes.addenda import addenda_of
 from server.consultation.minutes.key_images import has_key_images
 from server.consultation.minutes.record import minutes_of
@@ -67,6 +68,7 @@ class CasePage(Page):
     has_key_images: bool
     may_describe: bool  # write under the key images
     answers: Mapping[int, str]  # by the number of the question
+    is_as_signed: bool
     addenda: Sequence[Addendum]
     outcomes: Sequence[Outcome]
     outcome_due_at: dt.datetime | None
@@ -78,7 +80,8 @@ async def case_page(session: AsyncSession, case: Consultation, by: Principal) ->
     side = case.side_of(by)
     steps = steps_for(case.stage, by, side=side, urgency=case.urgency)
     current = next_session(case)
-    signed = await minutes_of(session, case)
+    signed, addenda = await minutes_of(session, case), await addenda_of(session, case)
+    is_as_signed = await seals.is_as_signed(session, case, signed, addenda)
     is_asking = side is Side.ASKING
     return CasePage(
         case=case,
@@ -97,8 +100,9 @@ async def case_page(session: AsyncSession, case: Consultation, by: Principal) ->
         minutes=signed,
         has_key_images=await has_key_images(session, case),
         may_describe=signed is None and Step.MINUTES in steps,
-        answers=answers(signed),
-        addenda=await addenda_of(session, case),
+        answers=answers(signed) if is_as_signed else {},
+        is_as_signed=is_as_signed,
+        addenda=addenda if is_as_signed else [],
         outcomes=await outcome.outcomes_of(session, case),
         outcome_due_at=await outcome.due_at(session, case) if is_asking else None,
         hospitals=await other_hospitals(session, case, by) if Step.REDIRECT in steps else [],
