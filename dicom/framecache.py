@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Self
 
+from dicom.encoded import EncodedFrame
 from dicom.instance import BadInstance
-from dicom.pyramid import EncodedFrame
 from dicom.sandbox import Sandbox
 from dicom.store import BlobStore
 

@@ -10,10 +10,10 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
-from pydicom.datadict import tag_for_keyword
-
+from dicom.keywords import tag_of
 from dicom.query import Level
 
 Element = dict[str, Any]
@@ -24,12 +24,8 @@ MAX_HEADER_BYTES = 64 << 20
 BITS_OF_OB = 8  # wider samples are words (PS3.5 A.2)
 
 
-def _tags(keywords: str) -> frozenset[str]:
-    return frozenset(f"{tag_for_keyword(keyword):08X}" for keyword in keywords.split())
-
-
 # Attributes of the Patient and General Study modules, then of General Series and Equipment (PS3.3 C.7).
-STUDY_TAGS = _tags(
+STUDY_KEYWORDS = (
     "SpecificCharacterSet StudyDate StudyTime AccessionNumber IssuerOfAccessionNumberSequence "
     "ReferringPhysicianName ReferringPhysicianIdentificationSequence ConsultingPhysicianName "
     "TimezoneOffsetFromUTC StudyDescription ProcedureCodeSequence PhysiciansOfRecord "
@@ -37,7 +33,7 @@ STUDY_TAGS = _tags(
     "PhysiciansReadingStudyIdentificationSequence AdmittingDiagnosesDescription "
     "ReferencedStudySequence StudyInstanceUID StudyID RequestedProcedureDescription"
 )
-SERIES_TAGS = _tags(
+SERIES_KEYWORDS = (
     "SeriesDate SeriesTime Modality Manufacturer InstitutionName InstitutionAddress StationName "
     "SeriesDescription InstitutionalDepartmentName PerformingPhysicianName OperatorsName "
     "ManufacturerModelName ReferencedPerformedProcedureStepSequence BodyPartExamined "
@@ -47,24 +43,33 @@ SERIES_TAGS = _tags(
     "PerformedProcedureStepID PerformedProcedureStepDescription RequestAttributesSequence"
 )
 # Required in answers (PS3.18 tables 10.6.3-3 to 10.6.3-5) and not in the index: read from a stored header.
-REQUIRED_TAGS = {
-    Level.STUDY: _tags("ReferringPhysicianName StudyID TimezoneOffsetFromUTC"),
-    Level.SERIES: _tags(
+REQUIRED = {
+    Level.STUDY: "ReferringPhysicianName StudyID TimezoneOffsetFromUTC",
+    Level.SERIES: (
         "PerformedProcedureStepStartDate PerformedProcedureStepStartTime RequestAttributesSequence "
         "TimezoneOffsetFromUTC"
     ),
-    Level.INSTANCE: frozenset[str](),
+    Level.INSTANCE: "",
 }
+
+
+@cache
+def _tags(keywords: str) -> frozenset[str]:
+    return frozenset(filter(None, map(tag_of, keywords.split())))
+
+
+def required_tags(level: Level) -> frozenset[str]:
+    return _tags(REQUIRED[level])
 
 
 def belongs(tag: str, level: Level) -> bool:
     """Whether an attribute is the same all over a study or series, so that one instance can tell it."""
-    is_study = tag in STUDY_TAGS or tag.startswith("0010")
+    is_study = tag in _tags(STUDY_KEYWORDS) or tag.startswith("0010")
     match level:
         case Level.STUDY:
             return is_study
         case Level.SERIES:
-            return is_study or tag in SERIES_TAGS
+            return is_study or tag in _tags(SERIES_KEYWORDS)
         case Level.INSTANCE:
             return True
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
+import struct
 from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-import numpy as np
-from pydicom.datadict import tag_for_keyword
+from dicom.keywords import tag_of
 
 Json = dict[str, Any]
 
@@ -71,7 +71,7 @@ class Header:
         element = self._elements.get(_tag(keyword), {})
         if isinstance(element, dict) and isinstance(inline := element.get("InlineBinary"), str):
             data = base64.b64decode(inline)
-            return [int(word) for word in np.frombuffer(data[: len(data) // 2 * 2], dtype="<u2")]
+            return list(struct.unpack(f"<{len(data) // 2}H", data[: len(data) // 2 * 2]))
         return [int(value) & 0xFFFF for value in self.numbers(keyword)]
 
 
@@ -90,12 +90,12 @@ class Luts:
         entries, first, bits = (int(number) for number in descriptor)
         entries = entries or _MAX_LUT_ENTRIES
         if entries == 2 * len(data) and bits <= 8:  # 8-bit entries two a word
-            data = list(np.array(data, "<u2").tobytes())
+            data = list(_little_endian(data))
         if entries > len(data) or not 8 <= bits <= 16:
             return None
         if first > 32767 and (header.number("PixelRepresentation") == 1 or _shifts_down(header)):
             first -= 65536
-        values = np.array(data[:entries], "<u2").tobytes()
+        values = _little_endian(data[:entries])
         key = hashlib.sha256(values + b"%d %d" % (first, bits)).hexdigest()[:12]
         if key not in self.tables and len(self.tables) >= MAX_LUTS:
             return None
@@ -357,7 +357,11 @@ def _shifts_down(header: Header) -> bool:
 
 @cache
 def _tag(keyword: str) -> str:
-    tag = tag_for_keyword(keyword)
+    tag = tag_of(keyword)
     if tag is None:
         raise ValueError(keyword)
-    return f"{tag:08X}"
+    return tag
+
+
+def _little_endian(words: list[int]) -> bytes:
+    return struct.pack(f"<{len(words)}H", *words)

@@ -9,13 +9,14 @@ JPEG that a browser shows stays JPEG.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import imagecodecs
 import numpy as np
 
+from dicom.encoded import EncodedFrame
 from dicom.frames import Image, Pixels, browser_jpeg, frame_pixels, opened
 
 HTJ2K = "image/jphc"
@@ -28,23 +29,6 @@ _BATCH_PIXELS = 8 << 20  # half a second of work and 16 MiB at most, but for one
 
 class NotPyramidal(Exception):
     """The codestream is not one tile with one tile-part a resolution."""
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedFrame:
-    """One frame as it is served.
-
-    `cuts[k]` is the length in bytes of the prefix that shows it halved k times; `cuts[0]` is all of it.
-    `low` and `high` are the stored values between which all but a thousandth of the pixels lie.
-    """
-
-    media: str
-    data: bytes
-    cuts: tuple[int, ...]
-    low: int
-    high: int
-    bits: int
-    is_signed: bool
 
 
 def encode_frames(path: Path, first: int, count: int) -> list[dict[str, Any]]:

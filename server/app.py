@@ -14,6 +14,7 @@ import server.consultation.policy
 import server.oversight.policy
 import server.oversight.routes
 import server.people.policy
+from dicom.keywords import tag_of
 from dicom.web import routes as dicomweb_routes
 from dicom.web.upload import add_uploads
 from dicom.web.viewer import viewer_routes
@@ -169,6 +170,7 @@ async def _warm() -> None:
     """Read what the first search needs, once the first pages are served."""
     await asyncio.sleep(WARM_AFTER_S)
     await asyncio.to_thread(icd10.load)
+    await asyncio.to_thread(tag_of, "StudyInstanceUID")
 
 
 async def load_consultation(session: AsyncSession, request: web.Request) -> Consultation | None:

@@ -13,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from dicom import index
 from dicom.framecache import FrameCache
 from dicom.fresh import Fresh
-from dicom.gateway.contexts import SERVICES
 from dicom.ingest import Committed, Received
 from dicom.instance import BadInstance
 from dicom.ports import Scope
@@ -211,6 +210,8 @@ class Peers:
     """The ports of the gateway: which hospital a calling AE title at an address belongs to."""
 
     def __init__(self, imaging: Imaging, database: Database, told_every_s: float = EVERY_S) -> None:
+        from dicom.gateway.contexts import SERVICES  # the pages, which open no gateway, start sooner without
+
         DIMSE.must_cover(f"dimse {service}" for service in SERVICES)
         self.store, self.sandbox = imaging.store, imaging.sandbox
         self._imaging, self._database = imaging, database

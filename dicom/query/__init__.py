@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from pydicom.datadict import tag_for_keyword
 from sqlalchemy import Select
 
 from dicom.index import series
+from dicom.keywords import tag_of
 from dicom.ports import Malformed, Scope
 from dicom.query import matching, statements
 from dicom.query.matching import ATTRIBUTES, MAX_NUMBER, Attribute, Condition, Level, number
@@ -113,10 +113,10 @@ def _tag(name: str) -> str:
     first = name.strip().partition(".")[0]
     if re.fullmatch(r"[0-9A-Fa-f]{8}", first):
         return first.upper()
-    tag = tag_for_keyword(first)
+    tag = tag_of(first)
     if tag is None:
         raise Malformed(later("includefield có tên thuộc tính không có trong chuẩn DICOM. Hãy sửa lại tên."))
-    return f"{tag:08X}"
+    return tag
 
 
 def _truth(value: str) -> bool:

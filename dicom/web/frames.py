@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Sequence
 from functools import lru_cache
 
 from aiohttp import web
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from dicom import jsonmodel
 from dicom.instance import BadInstance
@@ -17,7 +16,10 @@ from dicom.web.accept import OCTETS, Offer, choose
 from dicom.web.archive import Archive, Located
 from dicom.web.send import Content, Part, send_bytes, send_parts
 
-LITTLE_ENDIAN = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+IMPLICIT = "1.2.840.10008.1.2"
+EXPLICIT = "1.2.840.10008.1.2.1"
+BIG_ENDIAN = "1.2.840.10008.1.2.2"
+LITTLE_ENDIAN = (EXPLICIT, IMPLICIT)
 MAX_FRAMES = 1000  # in one request
 # Media types of encapsulated transfer syntaxes (PS3.18 tables 8.7.3-3 and 8.7.3-5), by the UID's end.
 _ENDS = {
@@ -37,7 +39,7 @@ MEDIA_TYPES = {
 }
 _NUMBERS = re.compile(r"[0-9]{1,9}(,[0-9]{1,9})*")
 # All pixel data of these are given frame by frame: each says its encoding.
-BY_FRAME = (*MEDIA_TYPES, ExplicitVRBigEndian)
+BY_FRAME = (*MEDIA_TYPES, BIG_ENDIAN)
 
 
 class Unreadable(Refused):
@@ -130,8 +132,8 @@ class Frames:
 
 
 _OCTETS = (
-    Offer(OCTETS, ExplicitVRLittleEndian, is_multipart=True),
-    Offer(OCTETS, ExplicitVRLittleEndian),
+    Offer(OCTETS, EXPLICIT, is_multipart=True),
+    Offer(OCTETS, EXPLICIT),
 )
 
 
@@ -160,15 +162,16 @@ def _offered(syntax: str, is_in_place: bool, is_one: bool) -> tuple[Offer, ...]:
 def _content_type(located: Located) -> str:
     syntax = located.transfer_syntax
     if syntax in LITTLE_ENDIAN:
-        return f"{OCTETS}; transfer-syntax={ExplicitVRLittleEndian}"
+        return f"{OCTETS}; transfer-syntax={EXPLICIT}"
     return f"{MEDIA_TYPES.get(syntax, OCTETS)}; transfer-syntax={syntax}"
 
 
-def _numbers(text: str, frames: int) -> list[int]:
+@lru_cache(maxsize=4096)
+def _numbers(text: str, frames: int) -> tuple[int, ...]:
     """The frames that the path lists, counted from 1. Raises Malformed or NotHere."""
     if not _NUMBERS.fullmatch(text):
         raise Malformed(later("Danh sách khung hình phải là các số cách nhau bằng dấu phẩy, ví dụ 1,2,3."))
-    numbers = [int(number) for number in text.split(",")]
+    numbers = tuple(int(number) for number in text.split(","))
     if len(numbers) > MAX_FRAMES:
         raise Malformed(later("Xin quá nhiều khung hình trong một lần. Hãy chia thành nhiều lần."))
     if not all(1 <= number <= frames for number in numbers):

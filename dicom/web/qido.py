@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from dicom import jsonmodel
-from dicom.jsonmodel import REQUIRED_TAGS, Element
+from dicom.jsonmodel import Element, required_tags
 from dicom.ports import Scope
 from dicom.query import Level, Query, parse
 from dicom.query.statements import first_headers
@@ -71,7 +71,7 @@ class Qido:
 
     async def _from_headers(self, level: Level, rows: Sequence[Row], needed: Wanted) -> Sequence[Elements]:
         """What each answer needs beside its row, from the header of one instance of it."""
-        if needed == REQUIRED_TAGS[level]:
+        if needed == required_tags(level):
             return await self._required_of(level, rows)
         return await self._read(level, rows, needed)
 
@@ -80,7 +80,7 @@ class Qido:
         keys = [(level, row[_ID[level]], row["changed_at_ms"]) for row in rows]
         known = [self._required.get(key) for key in keys]
         missing = [index for index, elements in enumerate(known) if elements is None]
-        read = await self._read(level, [rows[index] for index in missing], REQUIRED_TAGS[level])
+        read = await self._read(level, [rows[index] for index in missing], required_tags(level))
         for index, elements in zip(missing, read, strict=True):
             known[index] = self._required.put(keys[index], elements)
         return [elements or {} for elements in known]
@@ -98,7 +98,7 @@ def _needed(query: Query, present: Container[str]) -> Wanted:
     if query.include_all:
         return None
     asked = {tag for tag in query.include if tag not in present and jsonmodel.belongs(tag, query.level)}
-    return REQUIRED_TAGS[query.level] | asked
+    return required_tags(query.level) | asked
 
 
 def _chosen(header: bytes | None, level: Level, needed: Wanted) -> Elements:
