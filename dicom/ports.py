@@ -60,6 +60,9 @@ class Ports(Protocol):
     async def viewed(self, request: web.Request, study_id: int) -> None:
         """Note that the study was looked at: audited once per person, study and sitting."""
 
+    async def listed(self, request: web.Request) -> None:
+        """Note that studies were listed or searched, with their patients: audited once a sitting."""
+
     async def commit(
         self, scope: Scope, received: Sequence[Received], source: str, sender: str
     ) -> list[Committed]:

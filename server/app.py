@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -28,7 +29,7 @@ from server.imaging import Imaging, policy_rows
 from server.people import routes as people
 from server.people import sign_in
 from server.people.model import Membership, SignIn
-from server.people.routes.edge import GUESSES, PASSWORDS
+from server.people.routes.edge import GUESSES, PASSWORDS, REFUSED
 from server.platform import health, http, pages
 from server.platform.bus import LocalBus, make_bus
 from server.platform.db import Database, Doorbell, id_from
@@ -36,6 +37,8 @@ from server.platform.errors import later
 from server.platform.events import Notice
 from server.platform.leases import make_leases
 from server.platform.policy import Policy, Principal, Reach, Role, Row
+from server.platform.recent import SITTING_S, Recent
+from server.platform.repeats import Repeats
 from server.platform.settings import Settings
 from signaling.endpoint import signal_routes
 from signaling.hub import Hub
@@ -92,6 +95,7 @@ def build_app(settings: Settings) -> web.Application:
             yield
             warming.cancel()
             await hub.stop()
+            await app[REFUSED].close()
         await leases.close()
         await database.close()
 
@@ -115,6 +119,8 @@ def _edge(settings: Settings, database: Database) -> web.Application:
     app[pages.TEMPLATES].globals["words"] = words
     app[PASSWORDS] = sign_in.Passwords()
     app[GUESSES] = sign_in.Guesses(settings.redis_url.get_secret_value())
+    app[REFUSED] = Repeats(partial(_tell_refused, database), sign_in.OTHERS_REFUSED)
+    app[http.SITTINGS] = Recent(SITTING_S)
     app.on_response_prepare.append(http.set_headers)
     return app
 
@@ -164,6 +170,11 @@ def _doorbell(hub: Hub, bus: LocalBus) -> Doorbell:
             await bus.publish(channel, json.dumps(data))
 
     return ring
+
+
+async def _tell_refused(database: Database, one: sign_in.Refused, times: int) -> None:
+    async with database.system() as session:
+        await sign_in.tell_refused(session, one, times)
 
 
 async def _warm() -> None:

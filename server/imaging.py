@@ -30,14 +30,13 @@ from server.platform.http import principal
 from server.platform.jobs import enqueue
 from server.platform.pages import gettext
 from server.platform.policy import Policy, Principal, Reach, Role, Row, roles
-from server.platform.recent import Recent
+from server.platform.recent import SITTING_S, Recent
 from server.platform.repeats import EVERY_S, Repeats
 from server.platform.settings import Settings
 
 READERS = roles(Role.DOCTOR, Role.SPECIALIST)
 PARTY = READERS | roles(Role.COORDINATOR)
 SCOPE_KEPT_S = 1.0  # for so long an ended grant may still serve
-SITTING_S = 1800.0
 KEY_IMAGE_PX = 480
 INBOX = "inbox:{}"  # rung when a hospital received images
 
@@ -69,7 +68,7 @@ class Imaging:
         self.public_url = settings.public_url.rstrip("/")
         self._database = database
         self._scopes = Fresh(SCOPE_KEPT_S, self._case_scope)
-        self._sittings: Recent[tuple[str, int], bool] = Recent(SITTING_S)
+        self._sittings: Recent[tuple[str, str], bool] = Recent(SITTING_S)
 
     async def scope(self, request: web.Request) -> Scope:
         """Own hospital's studies, or those that the named case shows to this person."""
@@ -108,12 +107,21 @@ class Imaging:
 
     async def viewed(self, request: web.Request, study_id: int) -> None:
         """One audit row a person, study and sitting: written before the first byte is sent."""
+        await self._once(principal(request), "view-study", f"study:{study_id}")
+
+    async def listed(self, request: web.Request) -> None:
+        """One audit row a person, sitting, and hospital or case whose studies were listed or searched."""
         by = principal(request)
-        if self._sittings.get((by.sign_in, study_id)):
+        case_id = request.match_info.get("consultation")
+        thing = f"consultation:{case_id}" if case_id else f"hospital:{by.hospital_id}"
+        await self._once(by, "list-studies", thing)
+
+    async def _once(self, by: Principal, action: str, thing: str) -> None:
+        if self._sittings.get((by.sign_in, thing)):
             return
         async with self._database.session(by) as session:
-            await audit(session, "view-study", f"study:{study_id}", by=by)
-        self._sittings.keep((by.sign_in, study_id), True)
+            await audit(session, action, thing, by=by)
+        self._sittings.keep((by.sign_in, thing), True)
 
     async def commit(
         self, scope: Scope, received: Sequence[Received], source: str, sender: str

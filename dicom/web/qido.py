@@ -42,6 +42,7 @@ class Qido:
             choose(request, OFFERS)
             scope = await self._archive.ports.scope(request)
             query = parse(level, request.query.items())
+            await self._archive.ports.listed(request)
             study_uid = request.match_info.get("study")
             if study_uid is None:
                 return await self._answer(request, query, await self._found(query, scope))

@@ -62,6 +62,7 @@ class _Viewer:
     async def studies(self, request: web.Request) -> web.Response:
         """`{"studies": […]}`, newest first, 200 at most."""
         scope = await self._ports.scope(request)
+        await self._ports.listed(request)
         columns = [studies.c[name] for name in _STUDY_COLUMNS]
         query = (
             select(*columns)

@@ -21,7 +21,7 @@ from server.people.staff import desk_of
 from server.platform import keys
 from server.platform.db import now, today
 from server.platform.errors import Invalid, Refusal, Said, Stale, later
-from server.platform.events import tell
+from server.platform.events import audit, tell
 from server.platform.policy import Principal
 
 SPECIALTIES: Mapping[str, str] = {
@@ -173,6 +173,7 @@ async def save(session: AsyncSession, case: Consultation, draft: Draft, by: Prin
     if case.stage is not Stage.DRAFT:
         _must_be_whole(case, NotWhole)
         await share.must_be_one_patient(session, case, by, same_patient=draft.same_patient)
+        await audit(session, Step.EDIT.value, f"consultation:{case.public_id}", by=by)
     case.changed_at = now()
     await session.flush()
 

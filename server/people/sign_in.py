@@ -125,6 +125,32 @@ def _who(login: str, familiar: bool) -> str:
 
 
 @dataclass(frozen=True)
+class Refused:
+    """A sign-in that failed, as the audit keeps it."""
+
+    hospital_id: int
+    who: str  # "person:12", "nobody"
+    address: str
+    reason: str  # code of the refusal
+
+
+OTHERS_REFUSED = Refused(0, "many", "", "")
+
+
+async def tell_refused(session: AsyncSession, one: Refused, times: int) -> None:
+    await audit(
+        session,
+        "sign-in-refused",
+        one.who,
+        by=None,
+        hospital_id=one.hospital_id,
+        address=one.address,
+        reason=one.reason,
+        times=times,
+    )
+
+
+@dataclass(frozen=True)
 class Entered:
     """What the browser gets to keep."""
 
@@ -388,6 +414,11 @@ async def set_password(session: AsyncSession, word: str, password_hash: str) -> 
     if used.one_or_none() is None:  # somebody used it a moment ago
         raise LinkUsed
     person.password_hash = password_hash
+    working = await places(session, person.id)
+    hospital_id = working[0].hospital_id if working else 0
+    await audit(
+        session, "set-password", f"person:{person.id}", by=None, hospital_id=hospital_id, person=person.id
+    )
     await end_all(session, person.id)
     return person
 

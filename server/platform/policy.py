@@ -68,6 +68,7 @@ class Row:
     who: frozenset[Role] | Reach
     relation: Relation = always
     audit: str | None = None  # action written in the same transaction
+    once: bool = False  # audited once a person, object and sitting: looking, not doing
     writes: bool | None = None  # None: unsafe methods and audited reads do
     streams: bool = False  # the handler opens its own transactions
     is_open_to_scripts: bool = False  # bearer tokens may call it (no cookie, so no CSRF)

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 LARGEST = 4096
+SITTING_S = 1800.0  # who looks again within it is audited as having looked once
 
 
 class Recent(Generic[Key, Value]):

@@ -35,6 +35,7 @@ class Site:
     engine: AsyncEngine
     readable: Scope = field(default_factory=lambda: Scope(OWNER, None, may_store=True))
     seen: list[int] = field(default_factory=list)
+    lists: int = 0
     public_url: str = ""
 
     async def scope(self, request: web.Request) -> Scope:
@@ -50,6 +51,9 @@ class Site:
 
     async def viewed(self, request: web.Request, study_id: int) -> None:
         self.seen.append(study_id)
+
+    async def listed(self, request: web.Request) -> None:
+        self.lists += 1
 
     async def commit(
         self, scope: Scope, received: Sequence[Received], source: str, sender: str

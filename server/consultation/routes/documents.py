@@ -12,6 +12,7 @@ from server.consultation.routes.ports import STORE
 from server.platform import keys
 from server.platform.db import now
 from server.platform.errors import NotFound, Refusal, TooLarge, later
+from server.platform.events import audit
 from server.platform.http import SESSION, THING, principal, to_json, transaction
 from server.platform.pages import gettext
 
@@ -75,6 +76,8 @@ async def post_document(asked: web.Request) -> web.Response:
             added_by_id=by.person_id,
         )
         session.add(document)
+        thing = f"consultation:{case.public_id} document:{document.public_id}"
+        await audit(session, "add-document", thing, by=by)
     return to_json(
         {"id": document.public_id, "title": document.title, "type": kind, "size": size}, status=201
     )

@@ -12,6 +12,7 @@ from server.people.model import Hospital, Membership, SignIn
 from server.people.routes.edge import (
     GUESSES,
     PASSWORDS,
+    REFUSED,
     Command,
     Secret,
     Word,
@@ -122,10 +123,19 @@ async def _enter(asked: web.Request, command: SignInForm) -> sign_in.Entered:
     async with asked.app[DATABASE].system(writes=False) as session:
         person = await sign_in.find_person(session, login)
         familiar = await sign_in.is_familiar(session, login, browser)
-    await guesses.take(login, address_of(asked), familiar)
-    is_right = await asked.app[PASSWORDS].is_right(command.password, person.password_hash if person else None)
-    if person is None or not is_right or person.suspended_at:
-        raise sign_in.WrongPassword
+        working = await sign_in.places(session, person.id) if person else []
+    try:
+        await guesses.take(login, address_of(asked), familiar)
+        is_right = await asked.app[PASSWORDS].is_right(
+            command.password, person.password_hash if person else None
+        )
+        if person is None or not is_right or person.suspended_at or not working:
+            raise sign_in.WrongPassword
+    except Refusal as refusal:  # a login that nobody has may be a password in the wrong box: not written down
+        hospital_id = working[0].hospital_id if working else 0
+        who = f"person:{person.id}" if person else "nobody"
+        await asked.app[REFUSED].note(sign_in.Refused(hospital_id, who, address_of(asked), refusal.code))
+        raise
     await guesses.forgive(login, familiar)
     async with asked.app[DATABASE].system() as session:
         return await sign_in.enter(

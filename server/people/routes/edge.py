@@ -8,9 +8,11 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from server.people import sign_in
 from server.platform.http import SETTINGS
+from server.platform.repeats import Repeats
 
 PASSWORDS: Final = web.AppKey("passwords", sign_in.Passwords)
 GUESSES: Final = web.AppKey("guesses", sign_in.Guesses)
+REFUSED: Final = web.AppKey[Repeats[sign_in.Refused]]("refused")
 
 Word = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 Secret = Annotated[str, StringConstraints(max_length=200)]

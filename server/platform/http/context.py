@@ -10,6 +10,7 @@ from server.platform import keys
 from server.platform.db import Database
 from server.platform.errors import SignInNeeded
 from server.platform.policy import Policy, Principal
+from server.platform.recent import Recent
 from server.platform.settings import Settings
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -21,6 +22,7 @@ DATABASE: Final = web.AppKey("database", Database)
 POLICY: Final = web.AppKey("policy", Policy)
 AUTHENTICATE: Final = web.AppKey[Authenticate]("authenticate")
 LOADERS: Final = web.AppKey[Mapping[str, Loader]]("loaders")  # by the name in the path: {consultation}
+SITTINGS: Final = web.AppKey[Recent[tuple[str, str, str], bool]]("sittings")  # sign-in, action, object
 
 PRINCIPAL: Final = web.RequestKey[Principal | None]("principal")
 SESSION: Final = web.RequestKey("session", AsyncSession)

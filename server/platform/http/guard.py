@@ -15,6 +15,7 @@ from server.platform.http.context import (
     POLICY,
     PRINCIPAL,
     SESSION,
+    SITTINGS,
     THING,
     UNSAFE,
     WHAT,
@@ -61,12 +62,22 @@ async def transaction(request: web.Request) -> AsyncIterator[AsyncSession]:
     Handlers of rows that stream open it themselves, once the bytes have come.
     """
     row, found = request.app[POLICY].row(request[WHAT]), request[PRINCIPAL]
-    writes = row.writes if row.writes is not None else (request.method in UNSAFE or row.audit is not None)
+    deed = (found.sign_in, row.audit, _named(request)) if found and row.audit else None
+    sittings = request.app[SITTINGS]
+    if row.once and deed and sittings.get(deed):
+        deed = None
+    writes = row.writes if row.writes is not None else (_may_write(request, row) or deed is not None)
     async with request.app[DATABASE].session(found, writes=writes) as session:
         await _load(request, session, row)
         yield session
-        if row.audit and found:
-            await audit(session, row.audit, _named(request), by=found)
+        if deed:
+            await audit(session, deed[1], deed[2], by=found)
+    if row.once and deed:
+        sittings.keep(deed, True)
+
+
+def _may_write(request: web.Request, row: Row) -> bool:
+    return request.method in UNSAFE and not row.once
 
 
 def _named(request: web.Request) -> str:
