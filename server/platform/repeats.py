@@ -9,9 +9,7 @@ log = logging.getLogger(__name__)
 
 Source = TypeVar("Source", bound=Hashable)
 EVERY_S = 60.0
-SOURCES = (
-    50  # a row of the audit stays for ever; more at once are told as one, under the source given for them
-)
+SOURCES = 50  # at once; more are told as one, `others`, for a row of the audit stays for ever
 
 
 class Repeats(Generic[Source]):
