@@ -23,7 +23,8 @@ class Screen:
     route: str
     patient: str = ""
     status: int = 200
-    settles_ms: int = 500  # clocks, pictures; in the room the first image
+    settles_ms: int = 500  # clocks, pictures
+    ready: str = ""  # what is there once its images have come
 
 
 SCREENS = (
@@ -42,7 +43,7 @@ SCREENS = (
     Screen("case-needs-more", "bacsi.huyen", CASE, "Phạm Thị Dung"),
     Screen("case-signed", "bacsi.huyen", CASE, "Đỗ Thị Giang"),
     Screen("check", "bacsi.huyen", f"{CASE}/check", "Trần Thị Bình"),
-    Screen("room", "bacsi.huyen", f"{CASE}/room", "Trần Thị Bình", settles_ms=8000),
+    Screen("room", "bacsi.huyen", f"{CASE}/room", "Trần Thị Bình", ready=".viewer[data-loaded=full]"),
     Screen("minutes", "chuyengia", f"{CASE}/minutes", "Hoàng Văn Em"),
     Screen("minutes-signed", "chuyengia", f"{CASE}/minutes", "Đỗ Thị Giang"),
     Screen("inbox", "bacsi.huyen", "/inbox"),

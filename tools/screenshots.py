@@ -99,6 +99,8 @@ async def picture(browser: Browser, url: str, screen: Screen, look: Look) -> Non
         await page.set_viewport_size({"width": width, "height": height})
         if not ending:
             await open_screen(page, url, screen, "en" if look.is_english else "vi")
+        if screen.ready:
+            await page.wait_for_selector(screen.ready, timeout=IMAGES_S * 1000)
         await page.wait_for_timeout(screen.settles_ms)
         path = OUT / f"{screen.name}{ending}{look.ending}.png"
         await page.screenshot(path=path, animations="disabled")

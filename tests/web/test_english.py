@@ -60,7 +60,7 @@ async def left_in(page: Page) -> list[str]:
 @pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: screen.name)
 async def test_an_english_page_has_no_vietnamese_sentence(screen: Screen, site: Site, page: Page) -> None:
     assert await open_screen(page, site.url, screen, "en") == screen.status
-    await page.wait_for_timeout(screen.settles_ms if "room" not in screen.name else 1500)
+    await page.wait_for_timeout(screen.settles_ms)
     assert await left_in(page) == []
 
 

@@ -12,7 +12,7 @@ export interface StripEvents {
 
 export class Strip {
   readonly root = element("div", { className: "viewer-strip" });
-  private readonly studies = element("select", { className: "viewer-select", attributes: { "aria-label": t("Ca chụp") } });
+  private readonly studies = element("select", { className: "viewer-select", hidden: true, attributes: { "aria-label": t("Ca chụp") } });
   private readonly list = element("div", {
     className: "viewer-series-list",
     attributes: { role: "listbox", "aria-label": t("Loạt ảnh") },
