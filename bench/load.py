@@ -45,7 +45,7 @@ async def compare(
     headers: Mapping[str, str],
     *,
     connections: int,
-    seconds: int = 5,
+    seconds: int = 3,
 ) -> tuple[Load, Load]:
     """Ask both for the same, in turns; the medians of the rounds."""
     rounds = [
