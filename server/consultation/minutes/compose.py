@@ -59,6 +59,8 @@ async def _as_it_stands(
         if sessions
         else forms.Member()
     )
+    named = {sessions[-1].specialist_id: chair} if sessions else {}
+    named[case.requested_by_id] = secretary
     held_at = min((booked.begun_at or booked.starts_at for booked in sessions), default=None)
     stays, gaps = stays_and_gaps(events)
     form = forms.MinutesForm(
@@ -78,7 +80,7 @@ async def _as_it_stands(
         held_at=held_at,
         chair=chair,
         secretary=secretary,
-        members=members(events, chair, secretary),
+        members=members(events, named),
         course=text.text(document.COURSE) or course_of(case),
         conclusion=text.text(document.CONCLUSION),
         next_treatment=text.text(document.NEXT_TREATMENT),
@@ -128,10 +130,11 @@ async def _member(session: AsyncSession, person_id: int, hospital_id: int) -> fo
 
 
 async def _room_events(session: AsyncSession, rooms: Sequence[str]) -> list[RoomEvent]:
+    """In the order of the rooms, then as each room numbered them."""
     found = await session.scalars(
-        select(RoomEvent).where(RoomEvent.room.in_(rooms)).order_by(RoomEvent.at, RoomEvent.seq)
+        select(RoomEvent).where(RoomEvent.room.in_(rooms)).order_by(RoomEvent.room, RoomEvent.seq)
     )
-    return list(found)
+    return sorted(found, key=lambda event: rooms.index(event.room))
 
 
 async def _signatures(
