@@ -32,6 +32,9 @@ FLAGS = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
 AT_ONCE = 3
 START_S = 120.0
 IMAGES_S = 300.0
+# Of those in sight: the others are asked for when one comes near.
+PICTURES_ARE_THERE = """[...document.images].every((image) => image.complete ||
+    image.getBoundingClientRect().top > innerHeight)"""
 
 
 @contextmanager
@@ -101,6 +104,7 @@ async def picture(browser: Browser, url: str, screen: Screen, look: Look) -> Non
             await open_screen(page, url, screen, "en" if look.is_english else "vi")
         if screen.ready:
             await page.wait_for_selector(screen.ready, timeout=IMAGES_S * 1000)
+        await page.wait_for_function(PICTURES_ARE_THERE, timeout=IMAGES_S * 1000)
         await page.wait_for_timeout(screen.settles_ms)
         path = OUT / f"{screen.name}{ending}{look.ending}.png"
         await page.screenshot(path=path, animations="disabled")
