@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from server.platform.db import Database
@@ -63,14 +63,26 @@ class AdvisoryLeases:
         self._turn = asyncio.Lock()
 
     async def hold(self, room: str) -> int | None:
-        if room not in self._held and await self._ask("pg_try_advisory_lock", room):
+        if room in self._held:
+            return 1
+        taking = asyncio.ensure_future(self._take(room))
+        try:
+            return await asyncio.shield(taking)  # a statement that is cut off would break the line
+        except asyncio.CancelledError:
+            await taking
+            await self.release(room)
+            raise
+
+    async def _take(self, room: str) -> int | None:
+        if await self._ask("pg_try_advisory_lock", room):
             self._held.add(room)
-        return 1 if room in self._held else None
+            return 1
+        return None
 
     async def release(self, room: str) -> None:
         if room in self._held:
             self._held.discard(room)
-            await self._ask("pg_advisory_unlock", room)
+            await asyncio.shield(self._ask("pg_advisory_unlock", room))
 
     async def close(self) -> None:
         """End the line, and with it its locks."""
@@ -89,7 +101,7 @@ class AdvisoryLeases:
                     if self._line is None:
                         await self._connect()
                     return await self._call(function, room)
-                except (DBAPIError, OSError) as problem:
+                except (SQLAlchemyError, OSError) as problem:
                     log.warning("the line to the database broke (%s)", type(problem).__name__)
                     await self.close()
             return False

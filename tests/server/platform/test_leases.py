@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -49,6 +50,26 @@ async def test_a_broken_line_takes_its_rooms_up_again(database: Database, tmp_pa
         )
     assert await ours.hold("r2")
     assert await theirs.hold("r1") is None
+    await ours.close()
+    await theirs.close()
+
+
+async def test_who_goes_while_a_room_is_being_taken_leaves_it_free(
+    database: Database, tmp_path: Path
+) -> None:
+    ours, theirs = (make_leases(database, tmp_path) for _ in range(2))
+    for steps in range(6):
+        taking = asyncio.create_task(ours.hold("r1"))
+        for _ in range(steps):
+            await asyncio.sleep(0.001)
+        if taking.cancel():
+            with pytest.raises(asyncio.CancelledError):
+                await taking
+        else:
+            await ours.release("r1")
+        assert await theirs.hold("r1")
+        await theirs.release("r1")
+    assert await ours.hold("r2")
     await ours.close()
     await theirs.close()
 
