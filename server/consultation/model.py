@@ -32,6 +32,7 @@ class Consultation(Scoped, Base):
 
     __tablename__ = "consultations"
     __table_args__ = (
+        UniqueConstraint("hospital_id", "code"),
         Index("ix_consultations_hospital_id_stage", "hospital_id", "stage"),
         Index("ix_consultations_target_hospital_id_stage", "target_hospital_id", "stage"),
     )

@@ -5,7 +5,7 @@ from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import func, select
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.consultation import earlier_codes, readiness, share
@@ -119,14 +119,19 @@ class QuestionAnswered(Refusal):
 
 
 async def begin(session: AsyncSession, by: Principal) -> Consultation:
-    """An empty draft; its number counts the hospital's cases."""
-    hospital = await session.get_one(Hospital, by.hospital_id)
-    count = await session.scalar(
-        select(func.count()).select_from(Consultation).where(Consultation.hospital_id == by.hospital_id)
-    )
+    """An empty draft; its number counts the hospital's cases, and the hospital's row puts writers in order."""
+    code, number = (
+        await session.execute(
+            update(Hospital)
+            .where(Hospital.id == by.hospital_id)
+            .values(cases_begun=Hospital.cases_begun + 1)
+            .returning(Hospital.code, Hospital.cases_begun)
+            .execution_options(synchronize_session=False)
+        )
+    ).one()
     case = Consultation(
         public_id=keys.opaque(),
-        code=f"{hospital.code}-{(count or 0) + 1:04}",
+        code=f"{code}-{number:04}",
         hospital_id=by.hospital_id,
         requested_by_id=by.person_id,
         stage=Stage.DRAFT,

@@ -23,6 +23,7 @@ class Hospital(Base):
     technical_level: Mapped[str]  # initial | basic | specialised | none
     specialties: Mapped[str] = mapped_column(default="")  # codes it supports with, space between
     is_host: Mapped[bool] = mapped_column(default=False)  # its administrators add hospitals
+    cases_begun: Mapped[int] = mapped_column(default=0)  # the number in the code of its last case
     created_at: Mapped[dt.datetime] = mapped_column(default=now)
     closed_at: Mapped[dt.datetime | None]
 

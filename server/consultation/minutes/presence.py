@@ -47,6 +47,8 @@ class _Room:
                 self._leave(self.here.pop(peer), event.at)
             case "session-ended":
                 self._end(event.at)
+            case _:  # chat, marks: a sign that the room was there
+                pass
         self.last_at = event.at
 
     def _join(self, peer: str, event: RoomEvent) -> None:

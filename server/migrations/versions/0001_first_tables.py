@@ -160,6 +160,7 @@ def upgrade() -> None:
         sa.Column("technical_level", sa.String(), nullable=False),
         sa.Column("specialties", sa.String(), nullable=False),
         sa.Column("is_host", sa.Boolean(), nullable=False),
+        sa.Column("cases_begun", sa.Integer(), nullable=False),
         sa.Column("created_at", server.platform.db.UTCDateTime(timezone=True), nullable=False),
         sa.Column("closed_at", server.platform.db.UTCDateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_hospitals")),
@@ -316,6 +317,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_consultations")),
         sa.UniqueConstraint("public_id", name=op.f("uq_consultations_public_id")),
+        sa.UniqueConstraint("hospital_id", "code", name=op.f("uq_consultations_hospital_id_code")),
     )
     with op.batch_alter_table("consultations", schema=None) as batch_op:
         batch_op.create_index("ix_consultations_hospital_id_stage", ["hospital_id", "stage"], unique=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -151,3 +152,11 @@ async def test_a_sent_request_does_not_turn_to_another_patient_than_its_images(h
     assert (await save(house, case, patient_name="Nguyễn Thị Khác", same_patient=True)).status == 200
     assert await tied(house, study) == (["name"], house.people["doctor.L"].person_id)
     assert (await save(house, case, patient_name="Nguyễn Thị Khác", bed="3")).status == 200, "said once"
+
+
+async def test_cases_begun_at_once_have_each_a_code_of_its_own(house: House) -> None:
+    doctor = await house.by("doctor.L")
+    begun = await asyncio.gather(*(doctor.post("/consultations") for _ in range(12)))
+    ids = [one.json["href"].split("/")[2] for one in begun]
+    codes = [(await house.case(one)).code for one in ids]
+    assert len(set(codes)) == len(codes), codes
