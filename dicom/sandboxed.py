@@ -58,7 +58,10 @@ def start(control: socket.socket, folders: Sequence[str]) -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for killed children
     gc.freeze()  # what is shared with the children stays shared
-    control.sendall(b"ready")
+    try:
+        control.sendall(b"ready")
+    except BrokenPipeError:
+        sys.exit()  # the parent ended while we started
     while descriptor := _asked(control):
         child = os.fork()
         if child == 0:
