@@ -39,6 +39,7 @@ from server.platform.settings import Settings
 from tests.dicom.builders import a_dataset, a_file
 from tests.services import free_ports
 
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(32)
 PASSWORD = "mat-khau-de-thu"
 HOSPITALS = {  # letter: (code, name, tier, is host)
     "L": ("97011", "Bệnh viện Đa khoa huyện L (thử)", "district", False),
@@ -289,6 +290,7 @@ class Walk:
     patient: str = "Trần Văn Thử"
     facts: dict[str, Any] = field(default_factory=dict)
     id: str = ""
+    document: str = ""  # the public id of the last one
 
     async def draft(self) -> None:
         who = self.house.people[self.doctor]
@@ -319,6 +321,12 @@ class Walk:
                 **self.facts,
             }
         )
+
+    async def add_document(self) -> None:
+        doctor = await self.house.by(self.doctor)
+        added = await doctor.ask("POST", f"/consultations/{self.id}/documents", data=PNG)
+        assert added.status == 201, added.text
+        self.document = added.json["id"]
 
     async def send(self) -> None:
         async with self.house.acting(self.doctor, self.id) as (session, case):

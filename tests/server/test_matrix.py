@@ -26,7 +26,7 @@ from server.platform.policy import Gap, Policy, Reach, Row
 from server.platform.settings import Settings
 from signaling.messages import MESSAGE_TYPES
 from tests.conftest import DATABASES, Templates
-from tests.server.house import Answer, Caller, House, open_house, whole
+from tests.server.house import PATHS, Answer, Caller, House, Walk, open_house, whole
 from tests.server.oracle import (
     NOT_THERE,
     NOT_YOURS,
@@ -41,7 +41,6 @@ from tests.services import Services
 
 MISSING = "aaaaaaaaaaaa"
 AT_ONCE = 6
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(32)
 # What a step without a body would change is tried only on signed cases: there every step is refused.
 UNSAFE = frozenset({"POST", "PATCH", "DELETE"})
 # Everyone asks for these kinds; for the others those ask whom their end, or their stage, shuts out.
@@ -78,8 +77,10 @@ class World:
         }
         for kind, (stage, thing) in kinds.items():
             study = await self.house.a_study("L")
-            public_id = await self.house.a_consultation(stage, study_ids=(study,))
-            self.cases[kind] = thing, await self._names(public_id, study)
+            walk = Walk(self.house, study_ids=(study,))
+            for act in ("draft", "add_document", *PATHS[stage][1:]):
+                await getattr(walk, act)()
+            self.cases[kind] = thing, await self._names(walk, study)
         await self._end_images("ended")
 
     async def _end_images(self, kind: str) -> None:
@@ -89,19 +90,16 @@ class World:
             over = update(Grant).where(Grant.consultation_id == case.id, Grant.study_id.is_not(None))
             await session.execute(over.values(until=now() - dt.timedelta(seconds=1)))
 
-    async def _names(self, public_id: str, study: int) -> dict[str, str]:
+    async def _names(self, walk: Walk, study: int) -> dict[str, str]:
         """What stands in an address for this case, with a document of its own."""
-        doctor = await self.house.by("doctor.L")
-        added = await doctor.ask("POST", f"/consultations/{public_id}/documents", data=PNG)
-        assert added.status == 201
         async with self.house.database.system(writes=False) as session:
-            case = await whole(session, public_id)
+            case = await whole(session, walk.id)
             room = await session.scalar(
                 select(LiveSession.public_id).where(LiveSession.consultation_id == case.id)
             )
         return {
-            "consultation": public_id,
-            "document": added.json["id"],
+            "consultation": walk.id,
+            "document": walk.document,
             "session": room or "none",
             "image": "1",
             **await self.images(study),

@@ -6,7 +6,7 @@ from typing import Final
 from aiohttp import web
 from sqlalchemy import select
 
-from server.consultation.journey import Stage, WrongStage
+from server.consultation.journey import CLOSED, Stage
 from server.consultation.model import Consultation, Document
 from server.consultation.routes.ports import STORE
 from server.platform import keys
@@ -18,6 +18,7 @@ from server.platform.pages import gettext
 
 LIMIT_BYTES = 25 * 1024 * 1024
 CHUNK_BYTES = 256 * 1024
+HEAD_BYTES = 12  # say what a file is; the line may bring fewer at first
 # What the first bytes must be; the name and the browser's word do not count.
 KINDS: Final = (
     (b"%PDF-", "application/pdf"),
@@ -35,6 +36,21 @@ class NoDocument(Refusal):
     sentence = later("Chỉ nhận tệp PDF và ảnh JPG, PNG, WebP. Phim DICOM hãy gửi ở mục hình ảnh.")
 
 
+class DocumentsFixed(Refusal):
+    """What was signed rests on them; and a closed case changes no more."""
+
+    code = "documents-fixed"
+    sentence = later(
+        "Ca đã ký biên bản hoặc đã đóng nên không thêm hay gỡ tài liệu được. "
+        "Đã ký thì ghi vào phụ lục của biên bản; đã hủy hoặc bị từ chối thì mở lại ca trước."
+    )
+
+
+def must_be_open(case: Consultation) -> None:
+    if case.stage in CLOSED | {Stage.SIGNED}:
+        raise DocumentsFixed
+
+
 def kind_of(head: bytes) -> str:
     for mark, kind in KINDS:
         if head.startswith(mark) and (kind != "image/webp" or head[8:12] == b"WEBP"):
@@ -47,23 +63,25 @@ async def post_document(asked: web.Request) -> web.Response:
     """The body is the file itself; its title comes in `?title=`-less header X-Title, percent-encoded."""
     if (asked.content_length or 0) > LIMIT_BYTES:
         raise TooLarge(limit="25 MB")
-    async with transaction(asked):
-        pass  # whose case it is, before any byte is read
+    async with transaction(asked):  # whose case it is, before any byte is read
+        must_be_open(asked[THING])
     by, store = principal(asked), asked.app[STORE]
-    sha256, size, kind = hashlib.sha256(), 0, ""
+    sha256, size, head, kind = hashlib.sha256(), 0, b"", ""
     with store.new(by.hospital_id) as writer:
         async for chunk in asked.content.iter_chunked(CHUNK_BYTES):
-            kind = kind or kind_of(chunk)
+            if not kind:
+                head += chunk[:HEAD_BYTES]
+                kind = kind_of(head) if len(head) >= HEAD_BYTES else ""
             size += len(chunk)
             if size > LIMIT_BYTES:
                 raise TooLarge(limit="25 MB")
             sha256.update(chunk)
             writer.write(chunk)
-        if not kind:
-            raise NoDocument
+        kind = kind or kind_of(head)
         blob = await writer.commit()
     async with transaction(asked) as session:
         case: Consultation = asked[THING]
+        must_be_open(case)  # somebody may have signed meanwhile
         document = Document(
             public_id=keys.opaque(),
             consultation_id=case.id,
@@ -119,8 +137,7 @@ async def get_document(asked: web.Request) -> web.StreamResponse:
 
 @routes.delete("/consultations/{consultation}/documents/{document}")
 async def delete_document(asked: web.Request) -> web.Response:
-    if asked[THING].stage in {Stage.SIGNED, Stage.OUTCOME_KNOWN}:
-        raise WrongStage  # what was signed rests on it
+    must_be_open(asked[THING])
     document = await document_of(asked)
     document.removed_at = now()
     return web.Response(status=204)
