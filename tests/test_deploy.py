@@ -26,7 +26,7 @@ import aioice.turn
 import pytest
 from aiohttp import web
 
-from tests.services import HOST, NotInstalled, Server, program, started
+from tests.services import HOST, NotInstalled, Server, free_ports, program, started
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
@@ -215,6 +215,12 @@ async def upstream(tmp_path: Path) -> Any:
 
 @pytest.fixture
 def caddy(upstream: int, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    with a_caddy(upstream, tmp_path) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def a_caddy(upstream: int, tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """Caddy with our file and its own authority: the address and the root certificate that it makes."""
     chosen: list[int] = []
 
@@ -256,6 +262,23 @@ async def test_caddy_serves_sockets_over_its_own_tls_and_hides_figures(caddy: tu
         async with client.get(f"https://{address}/metrics") as answer:
             assert answer.status == 404
             assert "figures" not in await answer.text()
+
+
+async def test_caddy_logs_a_failure_without_what_was_asked(tmp_path: Path) -> None:
+    (nobody,) = free_ports(1)
+    with a_caddy(nobody, tmp_path) as (address, root):
+        trust = await trust_once_ready(address, root)
+        headers = {"Referer": f"https://{address}/from/NGUYEN", "X-Title": "TRAN"}
+        async with (
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust)) as client,
+            client.get(f"https://{address}/icd10?q=LETHI", headers=headers) as answer,
+        ):
+            assert answer.status == 502
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines() if line[:1] == "{"]
+    failed = [line for line in lines if line.get("status") == 502]
+    assert len(failed) == 1
+    assert failed[0]["request"]["method"] == "GET"
+    assert [word for word in ("LETHI", "NGUYEN", "TRAN") if word in json.dumps(lines)] == []
 
 
 ALLOWED = "10.20.0.0-10.20.255.255"

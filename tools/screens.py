@@ -29,7 +29,7 @@ class Screen:
 
 SCREENS = (
     Screen("sign-in", "", "/sign-in"),
-    Screen("password", "", "/password/{word}"),
+    Screen("password", "", "/password#{word}", ready="input[name=again]"),
     Screen("home-doctor", "bacsi.huyen", "/"),
     Screen("home-specialist", "chuyengia", "/"),
     Screen("home-coordinator", "dieuphoi", "/"),
@@ -70,8 +70,8 @@ async def address(page: Page, url: str, screen: Screen) -> str:
         return await _password_link(page, url)
     if not screen.patient:
         return screen.route
-    await page.goto(f"{url}/consultations?filter=all&q={screen.patient}")
-    link = page.locator(".case-row a.patient").first
+    await page.goto(f"{url}/consultations?filter=all")
+    link = page.locator(".case-row a.patient", has_text=screen.patient).first
     return screen.route.replace(CASE, await link.get_attribute("href") or "")
 
 

@@ -61,7 +61,7 @@ async def _hospital(session: AsyncSession, code: str) -> Hospital:
 
 
 def _show(settings: Settings, login: str, word: str) -> None:
-    typer.echo(f"{login}: {settings.origin}/password/{word}")
+    typer.echo(f"{login}: {settings.origin}/password#{word}")
     typer.echo("Đường dẫn dùng một lần, trong 24 giờ. Đưa tận tay, đừng gửi qua mạng xã hội.")
 
 

@@ -34,6 +34,8 @@ ROWS = (
     Row("GET /", Reach.SIGNED_IN, audit="list", once=True),
     Row("POST /notices/{notice}/seen", Reach.SIGNED_IN, own_notice),
     Row("GET /consultations", PARTY, audit="list", once=True),
+    Row("GET /consultations/search", PARTY),
+    Row("POST /consultations/search", PARTY, audit="search", once=True),
     # request
     Row("POST /consultations", DOCTOR, audit="draft"),
     Row(f"GET {CASE}/request", DOCTOR, asking, audit="view", once=True),

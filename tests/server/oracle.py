@@ -144,8 +144,8 @@ RULES: dict[str, Rule] = {
     # signing in
     "GET /sign-in": ANYONE,
     "POST /sign-in": ANYONE,
-    "GET /password/{word}": ANYONE,  # the word is the key
-    "POST /password/{word}": ANYONE,
+    "GET /password": ANYONE,
+    "POST /password": ANYONE,  # the word sent is the key
     "POST /preferences": ANYONE,
     "POST /sign-out": ANY_PERSON,
     "GET /sessions": ANY_PERSON,
@@ -171,6 +171,8 @@ RULES: dict[str, Rule] = {
     "GET /": ANY_PERSON,
     "POST /notices/{notice}/seen": Rule(SIGNED_IN, own),
     "GET /consultations": Rule(PARTY),
+    "GET /consultations/search": Rule(PARTY),
+    "POST /consultations/search": Rule(PARTY),
     "POST /consultations": Rule(DOCTOR),
     "GET /agenda": Rule(PARTY),
     "GET /desk": Rule(DESK),

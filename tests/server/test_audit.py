@@ -133,6 +133,6 @@ async def test_failed_sign_ins_and_new_passwords_are_told(house: House) -> None:
     async with house.database.system() as session:
         word = await sign_in.make_link(session, person)
     later = await Ledger.now(house)
-    sent = {"password": "mat-khau-moi", "again": "mat-khau-moi"}
-    assert (await nobody.post(f"/password/{word}", sent)).status == 303
+    sent = {"word": word, "password": "mat-khau-moi", "again": "mat-khau-moi"}
+    assert (await nobody.post("/password", sent)).status == 303
     assert await later.told() == [("set-password", f"person:{person}")]

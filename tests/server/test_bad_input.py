@@ -142,9 +142,8 @@ async def test_strange_letters_in_headers_are_nobody(house: House, letters: byte
     "path",
     [
         "/consultations/%00",
-        "/consultations?q=%00",
-        "/consultations?q=%ff%fe",
-        "/consultations?q=%25_%5C",
+        "/consultations?filter=%00",
+        "/consultations?filter=%ff%fe",
         "/consultations/%ff",
         "/consultations/..%2f..%2fetc",
         "/agenda?day=0001-01-01",

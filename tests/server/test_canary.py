@@ -59,21 +59,21 @@ async def test_a_patient_is_seen_by_those_who_treat_them_alone(own_house: House,
         "questions": (f"Hỏi {WORDS}?",),
     }
     case = await house.a_consultation("concluded", study_ids=(study,), patient=NAME, facts=facts)
-    await sign(house, case, "secretary", "doctor.L")
-    await sign(house, case, "chair", "specialist.P")
     doctor = await house.by("doctor.L")
     path = f"/consultations/{case}"
-    added = {"text": f"Phụ lục {WORDS}", "password": PASSWORD}
-    assert (await doctor.post(f"{path}/minutes/addenda", added)).status == 200
-    told = {"kind": "changed", "reason": f"Vì {WORDS}"}
-    assert (await doctor.post(f"{path}/outcome", told)).status == 200
     photo = await doctor.ask(
         "POST", f"{path}/documents", data=b"%PDF-1.7", headers={"X-Title": f"Giay {WORDS}"}
     )
     assert photo.status == 201
+    await sign(house, case, "secretary", "doctor.L")
+    await sign(house, case, "chair", "specialist.P")
+    added = {"text": f"Phụ lục {WORDS}", "password": PASSWORD}
+    assert (await doctor.post(f"{path}/minutes/addenda", added)).status == 200
+    told = {"kind": "changed", "reason": f"Vì {WORDS}"}
+    assert (await doctor.post(f"{path}/outcome", told)).status == 200
     assert leaks((await doctor.get(path)).text), "the canary sings where it should"
     assert (await doctor.get(f"{path}/minutes/pdf")).status == 200
-    assert (await doctor.get(f"/consultations?q={WORDS}")).status == 200
+    assert (await doctor.post("/consultations/search", {"q": WORDS})).status == 200
 
     await refused_texts(house, case, study)
     await everything_oversight_sees(house, case, study)

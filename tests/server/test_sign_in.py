@@ -164,15 +164,22 @@ async def test_a_link_sets_the_password_once(house: House) -> None:
     _, browser = await enter(house, login)
     administrator = await house.by("administrator.L")
     page = await administrator.post(f"/people/{house.people[login].membership_id}/link")
-    word = page.text.split("/password/")[1].split('"')[0].split("<")[0].strip()
+    word = page.text.split("/password#")[1].split('"')[0].split("<")[0].strip()
     nobody = await house.by("")
-    path = f"/password/{word}"
-    assert (await nobody.get(path)).status == 200
+
+    async def choose(password: str, again: str) -> int:
+        sent = {"word": word, "password": password, "again": again}
+        return (await nobody.post("/password", sent)).status
+
+    assert word not in (await nobody.get("/password")).text
+    opened = await nobody.post("/password", {"word": word})
+    assert opened.status == 200
+    assert login in opened.text
     for password, again in (("ngan", "ngan"), ("mat-khau-moi", "mat-khau-khac"), (login, login)):
-        assert (await nobody.post(path, {"password": password, "again": again})).status == 422
-    assert (await nobody.post(path, {"password": "mat-khau-moi", "again": "mat-khau-moi"})).status == 303
-    assert (await nobody.post(path, {"password": "mat-khau-hai", "again": "mat-khau-hai"})).status == 410
-    assert (await nobody.get("/password/made-up")).status == 410
+        assert await choose(password, again) == 422
+    assert await choose("mat-khau-moi", "mat-khau-moi") == 303
+    assert await choose("mat-khau-hai", "mat-khau-hai") == 410
+    assert (await nobody.post("/password", {"word": "made-up"})).status == 410
     await asyncio.sleep(1.05)
     assert (await browser.get("/sessions")).status == 401, "what was signed in is out"
     assert (await enter(house, login, "mat-khau-moi"))[0].status == 200
@@ -182,11 +189,11 @@ async def test_an_old_link_opens_nothing(house: House) -> None:
     login = await someone(house)
     administrator = await house.by("administrator.L")
     page = await administrator.post(f"/people/{house.people[login].membership_id}/link")
-    word = page.text.split("/password/")[1].split('"')[0].split("<")[0].strip()
+    word = page.text.split("/password#")[1].split('"')[0].split("<")[0].strip()
     async with house.database.system() as session:
         mine = update(Link).where(Link.person_id == house.people[login].person_id)
         await session.execute(mine.values(expires_at=now() - dt.timedelta(seconds=1)))
-    assert (await (await house.by("")).get(f"/password/{word}")).status == 410
+    assert (await (await house.by("")).post("/password", {"word": word})).status == 410
 
 
 async def test_another_hospital_cannot_take_a_person_over_by_a_link(house: House) -> None:

@@ -1,18 +1,21 @@
 """home, the list of cases, the case page"""
 
+from typing import Annotated
+
 from aiohttp import web
+from pydantic import StringConstraints
 from sqlalchemy import ColumnElement
 
 from server.consultation.journey import CLOSED
 from server.consultation.model import Consultation
-from server.consultation.routes.answer import done
+from server.consultation.routes.answer import Command, Short, done
 from server.consultation.views.case import case_page
 from server.consultation.views.home import CasesPage, home_page
 from server.consultation.views.lines import case_line, some_cases
 from server.people.names import fold
 from server.platform.db import now
 from server.platform.events import Notice
-from server.platform.http import SESSION, THING, principal, see
+from server.platform.http import SESSION, THING, parse, principal, see
 from server.platform.pages import render
 from server.platform.policy import Role
 
@@ -36,7 +39,28 @@ async def post_notice_seen(asked: web.Request) -> web.Response:
 
 @routes.get("/consultations")
 async def get_consultations(asked: web.Request) -> web.Response:
-    search, which = asked.query.get("q", "")[:100], asked.query.get("filter", "open")
+    return await show_cases(asked, asked.query.get("filter", "open"))
+
+
+class Search(Command):
+    q: Annotated[str, StringConstraints(max_length=100)] = ""
+    filter: Short = "open"
+
+
+@routes.post("/consultations/search")
+async def post_search(asked: web.Request) -> web.Response:
+    """By POST: a patient's name belongs in no address, no log and no history."""
+    command = await parse(asked, Search)
+    return await show_cases(asked, command.filter, command.q)
+
+
+@routes.get("/consultations/search")
+async def get_search(_asked: web.Request) -> web.Response:
+    """Where a reload leads whose browser let go of the words."""
+    return see("/consultations")
+
+
+async def show_cases(asked: web.Request, which: str, search: str = "") -> web.Response:
     by = principal(asked)
     conditions: list[ColumnElement[bool]] = []
     if which == "open":

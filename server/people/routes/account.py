@@ -59,7 +59,7 @@ class LoginPage(Page):
 @dataclass(frozen=True)
 class PasswordPage(Page):
     template: ClassVar[str] = "password.html"
-    login: str
+    login: str  # "" while the link is being opened
     word: str
     error: str
 
@@ -152,32 +152,35 @@ async def post_sign_out(asked: web.Request) -> web.Response:
     return answer
 
 
-@routes.get("/password/{word}")
+@routes.get("/password")
 async def get_password(asked: web.Request) -> web.Response:
-    async with asked.app[DATABASE].system(writes=False) as session:
-        person = await sign_in.person_of_link(session, asked.match_info["word"])
-    return render(asked, PasswordPage(person.login, asked.match_info["word"], ""))
+    """The word of the link is behind "#": no server, log or history sees it. The page posts it."""
+    return render(asked, PasswordPage("", "", ""))
 
 
 class NewPassword(Command):
+    word: Secret = ""
     password: Secret = ""
     again: Secret = ""
 
 
-@routes.post("/password/{word}")
+@routes.post("/password")
 async def post_password(asked: web.Request) -> web.Response:
-    command, word = await parse(asked, NewPassword), asked.match_info["word"]
+    """The word alone opens the form; with a new password it is used up."""
+    command = await parse(asked, NewPassword)
     async with asked.app[DATABASE].system(writes=False) as session:
-        login = (await sign_in.person_of_link(session, word)).login
+        login = (await sign_in.person_of_link(session, command.word)).login
+    if not (command.password or command.again):
+        return render(asked, PasswordPage(login, command.word, ""))
     try:
         if command.password != command.again:
             raise sign_in.PasswordsDiffer
         sign_in.must_be_strong(login, command.password)
         password_hash = await asked.app[PASSWORDS].hash(command.password)
         async with asked.app[DATABASE].system() as session:
-            await sign_in.set_password(session, word, password_hash)
+            await sign_in.set_password(session, command.word, password_hash)
     except Refusal as refusal:
-        page = PasswordPage(login, word, refusal.text(gettext(asked)))
+        page = PasswordPage(login, command.word, refusal.text(gettext(asked)))
         return render(asked, page, status=refusal.status)
     return see("/sign-in")
 

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from server.people import roster
 from server.people.model import Hospital, Membership, Person
-from server.people.routes.edge import Command, Word
+from server.people.routes.edge import Command, Word, link_of
 from server.platform.errors import Invalid, NotAllowed
 from server.platform.http import SESSION, SETTINGS, THING, parse, principal, see
 from server.platform.jobs import given_up
@@ -47,7 +47,7 @@ class HospitalsPage(Form, Page):
 
 
 def made(asked: web.Request, login: str, word: str) -> Form:
-    return Form(link=f"{asked.app[SETTINGS].origin}/password/{word}" if word else "", link_for=login)
+    return Form(link=link_of(asked.app[SETTINGS].origin, word) if word else "", link_for=login)
 
 
 async def refused(asked: web.Request, refusal: Invalid) -> Form:

@@ -49,6 +49,11 @@ def address_of(asked: web.Request) -> str:
     return direct
 
 
+def link_of(origin: str, word: str) -> str:
+    """The one-time link: what stands behind "#" never leaves the browser in an address."""
+    return f"{origin}/password#{word}"
+
+
 def browser_of(asked: web.Request) -> str:
     """Which browser on what ("Chrome, Windows"): enough to recognise one's own, too little to track."""
     agent = asked.headers.get("User-Agent", "")

@@ -74,8 +74,8 @@ async def test_others_write_while_a_new_password_is_hashed(own_house: House) -> 
     passwords.hash = slowly
     async with house.database.system() as session:
         word = await sign_in.make_link(session, house.people["doctor.L"].person_id)
-    sent = {"password": "mat-khau-moi", "again": "mat-khau-moi"}
-    setting = asyncio.create_task((await house.by("")).post(f"/password/{word}", sent))
+    sent = {"word": word, "password": "mat-khau-moi", "again": "mat-khau-moi"}
+    setting = asyncio.create_task((await house.by("")).post("/password", sent))
     await hashing.wait()
     async with asyncio.timeout(5):
         assert (await (await house.by("doctor.T")).post("/consultations")).status in {200, 303}
