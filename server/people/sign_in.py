@@ -80,17 +80,20 @@ def dummy_hash() -> str:
 
 
 class Passwords:
-    """argon2id in threads, two at a time: 64 MiB each, and the event loop goes on."""
+    """argon2id in threads, two at a time: 64 MiB each, and the event loop goes on.
+
+    Those who are signed in have a gate of their own: no stranger's guesses make a signature wait.
+    """
 
     def __init__(self) -> None:
-        self._gate = asyncio.Semaphore(2)
+        self._gate, self._familiar_gate = asyncio.Semaphore(2), asyncio.Semaphore(2)
 
     async def hash(self, password: str) -> str:
         async with self._gate:
             return await asyncio.to_thread(hasher().hash, password)
 
-    async def is_right(self, password: str, known: str | None) -> bool:
-        async with self._gate:
+    async def is_right(self, password: str, known: str | None, *, familiar: bool = False) -> bool:
+        async with self._familiar_gate if familiar else self._gate:
             try:
                 await asyncio.to_thread(hasher().verify, known or dummy_hash(), password)
             except argon2.exceptions.VerifyMismatchError:

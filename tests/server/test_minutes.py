@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import hashlib
+from typing import Any
 
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
+from dicom.index import instances
 from server.consultation.minutes import document
 from server.consultation.minutes.seals import broken_seals
 from server.consultation.model import KeyImage, Minutes
+from server.consultation.routes.ports import PICTURE
+from server.people import sign_in
+from server.people.routes.edge import PASSWORDS
 from server.platform.db import HERE, now
 from tests.server.consultation.form.builders import a_jpeg
 from tests.server.house import PASSWORD, PATHS, Answer, House, Walk, sign, whole
@@ -255,3 +260,70 @@ async def test_an_answer_in_writing_is_signed_like_any_other(house: House) -> No
     case = await house.a_consultation("answered")
     got = await sign_as(house, "specialist.P", case, "chair")
     assert got.code == "not-concluded"
+
+
+async def until(event: asyncio.Event) -> None:
+    async with asyncio.timeout(30):
+        await event.wait()
+
+
+async def test_nobody_waits_for_a_password_that_is_being_checked(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check takes its time; SQLite has one writer at a time."""
+    case = await house.a_consultation("concluded")
+    passwords, begun, may_end = house.app[PASSWORDS], asyncio.Event(), asyncio.Event()
+    real = passwords.is_right
+
+    async def slow(*arguments: Any, **more: Any) -> Any:
+        begun.set()
+        await until(may_end)
+        return await real(*arguments, **more)
+
+    monkeypatch.setattr(passwords, "is_right", slow)
+    signing = asyncio.create_task(sign_as(house, "doctor.L", case, "secretary"))
+    await until(begun)
+    async with asyncio.timeout(10):
+        assert (await (await house.by("colleague.L")).post("/consultations")).status == 200
+    may_end.set()
+    assert (await signing).status == 200
+
+
+async def test_a_signature_does_not_queue_behind_strangers() -> None:
+    passwords, done = sign_in.Passwords(), list[str]()
+
+    async def check(who: str, familiar: bool) -> None:
+        await passwords.is_right("sai", None, familiar=familiar)
+        done.append(who)
+
+    strangers = (check("stranger", familiar=False) for _ in range(20))
+    await asyncio.gather(*strangers, check("signer", familiar=True))
+    assert done.index("signer") < 8, done
+
+
+async def test_a_key_image_whose_picture_came_after_the_signature_is_not_kept(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = await house.a_study("L", PatientName="TRAN^VAN^THU")
+    case = await house.a_consultation("concluded", study_ids=(study,))
+    doctor, path = await house.by("doctor.L"), f"/consultations/{case}/minutes"
+    sop = await sop_of(house, study)
+    sent = {"study": study, "sop": sop, "frame": 1, "voi": [0, 0, 0], "view": [0] * 6}
+    assert (await doctor.post(f"{path}/key-images", sent)).status == 201
+    real = house.app[PICTURE]
+
+    async def slow(*arguments: Any) -> Any:
+        await sign(house, case, "secretary", "doctor.L")
+        return await real(*arguments)
+
+    monkeypatch.setitem(house.app._state, PICTURE, slow)
+    got = await doctor.post(f"{path}/key-images", sent)
+    assert (got.status, got.code) == (409, "draft-locked")
+    assert (await doctor.get(f"{path}/pdf")).status == 200
+    assert len((await doctor.get(f"{path}/key-images")).json["images"]) == 1
+
+
+async def sop_of(house: House, study: int) -> str:
+    async with house.database.read() as connection:
+        query = select(instances.c.sop_uid).where(instances.c.study_id == study)
+        return str((await connection.execute(query)).scalar_one())

@@ -50,7 +50,6 @@ async def write(session: AsyncSession, case: Consultation, update: bytes, by: Pr
     if Step.MINUTES not in steps_for(case.stage, by, side=case.side_of(by), urgency=case.urgency):
         raise DraftLocked
     await must_be_open(session, case)
-    await session.get_one(Consultation, case.id, with_for_update=True)
     last, updates = await updates_since(session, case, 0)
     document.check(update, updates, document.field_names(question.id for question in case.questions))
     if len(updates) >= FOLD_AT:

@@ -12,6 +12,7 @@ from server.consultation.model import Consultation, KeyImage
 from server.consultation.share import visible_study_ids
 from server.platform.db import now
 from server.platform.errors import NotFound
+from server.platform.events import audit
 from server.platform.policy import Principal
 
 
@@ -48,15 +49,18 @@ async def has_key_images(session: AsyncSession, case: Consultation) -> bool:
 
 
 async def may_add(session: AsyncSession, case: Consultation, study_id: int, by: Principal) -> None:
-    """Before the picture is made: raises NotFound for a study that `by` does not see, DraftLocked."""
+    """Before the picture is made, and again before it is kept: raises NotFound for a study that `by` does not
+    see, DraftLocked.
+    """
     if study_id not in await visible_study_ids(session, case, by):
         raise NotFound
     await must_be_open(session, case)
 
 
-async def add(session: AsyncSession, case: Consultation, image: KeyImage) -> None:
+async def add(session: AsyncSession, case: Consultation, image: KeyImage, by: Principal) -> None:
     session.add(image)
     await session.flush()
+    await audit(session, "add-key-image", f"consultation:{case.public_id}", by=by)
     await ring_rooms(session, case)
 
 

@@ -32,7 +32,8 @@ async def minutes_of(session: AsyncSession, case: Consultation, *, lock: bool = 
 
 
 async def must_be_open(session: AsyncSession, case: Consultation) -> None:
-    """Raises DraftLocked once somebody has signed."""
+    """Raises DraftLocked once somebody has signed; until this transaction ends nobody signs."""
+    await session.get_one(Consultation, case.id, with_for_update=True)
     if await minutes_of(session, case) is not None:
         raise DraftLocked
 

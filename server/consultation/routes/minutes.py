@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import binascii
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from aiohttp import web
 from pydantic import Field, StringConstraints
@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints
 from server.consultation.form.pdf import render as render_pdf
 from server.consultation.minutes import addenda, draft, key_images, signing
 from server.consultation.minutes.compose import compose
-from server.consultation.model import KeyImage
+from server.consultation.model import Consultation, KeyImage
 from server.consultation.routes.answer import Command, Short, Text, done, page_of
 from server.consultation.routes.ports import PICTURE
 from server.consultation.views.minutes import form_as_json, minutes_page
@@ -20,7 +20,7 @@ from server.people.model import Person
 from server.people.routes.edge import GUESSES, PASSWORDS, Secret, address_of
 from server.platform.db import id_from
 from server.platform.errors import Invalid, later
-from server.platform.http import SESSION, THING, parse, principal, to_json
+from server.platform.http import SESSION, THING, parse, principal, to_json, transaction
 from server.platform.pages import gettext, language, render
 
 routes = web.RouteTableDef()
@@ -102,27 +102,27 @@ async def get_key_images(asked: web.Request) -> web.Response:
 
 @routes.post("/consultations/{consultation}/minutes/key-images")
 async def post_key_image(asked: web.Request) -> web.Response:
-    command, case, by, session = (
-        await parse(asked, AddKeyImage),
-        asked[THING],
-        principal(asked),
-        asked[SESSION],
-    )
-    await key_images.may_add(session, case, command.study, by)
-    await session.commit()  # the picture is made outside the transaction
+    by = principal(asked)
+    await asked.read()
+    async with transaction(asked) as session:
+        command = await parse(asked, AddKeyImage)
+        await key_images.may_add(session, asked[THING], command.study, by)
     shown = await asked.app[PICTURE](command.study, command.sop, command.frame, command.voi)
-    image = KeyImage(
-        consultation_id=case.id,
-        study_id=command.study,
-        sop_uid=command.sop,
-        frame=command.frame,
-        voi=command.voi,
-        view=command.view,
-        caption=command.caption,
-        by_id=by.person_id,
-        **vars(shown),
-    )
-    await key_images.add(session, case, image)
+    async with transaction(asked) as session:
+        case: Consultation = asked[THING]
+        await key_images.may_add(session, case, command.study, by)  # the picture took its time
+        image = KeyImage(
+            consultation_id=case.id,
+            study_id=command.study,
+            sop_uid=command.sop,
+            frame=command.frame,
+            voi=command.voi,
+            view=command.view,
+            caption=command.caption,
+            by_id=by.person_id,
+            **vars(shown),
+        )
+        await key_images.add(session, case, image, by)
     return to_json(key_image_json(image), status=201)
 
 
@@ -150,14 +150,24 @@ async def post_key_image_restore(asked: web.Request) -> web.Response:
 # --- signing ---
 
 
-async def password_is_right(asked: web.Request, password: str) -> None:
-    """A signature needs the password anew: who walks up to an open screen cannot sign. Raises WrongPassword."""
+SignedCommand = TypeVar("SignedCommand", "Sign", "AddAddendum")
+
+
+async def signed_command(asked: web.Request, kind: type[SignedCommand]) -> SignedCommand:
+    """A signature needs the password anew: who walks up to an open screen cannot sign.
+
+    Checked outside any transaction: it takes its time, and others write meanwhile. Raises WrongSignature.
+    """
     by = principal(asked)
-    person = await asked[SESSION].get_one(Person, by.person_id)
+    await asked.read()
+    async with transaction(asked) as session:  # whose case it is, before anything is judged
+        command = await parse(asked, kind)
+        person = await session.get_one(Person, by.person_id)
     await asked.app[GUESSES].take(by.login, address_of(asked), familiar=True)
-    if not await asked.app[PASSWORDS].is_right(password, person.password_hash):
+    if not await asked.app[PASSWORDS].is_right(command.password, person.password_hash, familiar=True):
         raise sign_in.WrongSignature
     await asked.app[GUESSES].forgive(by.login, familiar=True)
+    return command
 
 
 class Sign(Command):
@@ -168,11 +178,9 @@ class Sign(Command):
 
 @routes.post("/consultations/{consultation}/minutes/sign")
 async def post_sign(asked: web.Request) -> web.Response:
-    command = await parse(asked, Sign)
-    await password_is_right(asked, command.password)
-    await signing.sign(
-        asked[SESSION], asked[THING], principal(asked), role=command.role, digest=command.digest
-    )
+    command = await signed_command(asked, Sign)
+    async with transaction(asked) as session:
+        await signing.sign(session, asked[THING], principal(asked), role=command.role, digest=command.digest)
     return done(asked, f"{page_of(asked[THING])}/minutes")
 
 
@@ -189,15 +197,16 @@ class AddAddendum(Command):
 
 @routes.post("/consultations/{consultation}/minutes/addenda")
 async def post_addendum(asked: web.Request) -> web.Response:
-    command = await parse(asked, AddAddendum)
-    await password_is_right(asked, command.password)
-    await addenda.add(asked[SESSION], asked[THING], principal(asked), command.text)
+    command = await signed_command(asked, AddAddendum)
+    async with transaction(asked) as session:
+        await addenda.add(session, asked[THING], principal(asked), command.text)
     return done(asked, f"{page_of(asked[THING])}/minutes")
 
 
 @routes.get("/consultations/{consultation}/minutes/pdf")
 async def get_pdf(asked: web.Request) -> web.Response:
-    form, annex = await compose(asked[SESSION], asked[THING])
+    async with transaction(asked) as session:
+        form, annex = await compose(session, asked[THING])
     body = await asyncio.to_thread(
         render_pdf, form, annex, language="en" if language(asked) == "en" else "vi"
     )
