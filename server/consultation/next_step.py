@@ -86,6 +86,20 @@ OFFERS = (
         is_task=False,
     ),
 )
+# The steps that are somebody's task: an offer above is one where such a step is theirs.
+TASKS = frozenset(
+    {
+        Step.REQUEST,
+        Step.ANSWER_MORE,
+        Step.ACCEPT,
+        Step.SCHEDULE,
+        Step.ANSWER,
+        Step.JOIN,
+        Step.SIGN,
+        Step.OUTCOME,
+        Step.REOPEN,
+    }
+)
 # Said to whoever can only wait.
 WAITING = {
     Stage.REQUESTED: later("Đang chờ điều phối viên nhận ca."),

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from server.consultation import share
 from server.consultation.model import Consultation
-from server.consultation.views.lines import CaseLine, case_line, some_cases
+from server.consultation.views.lines import CaseLine, case_line, page_in, page_of_cases
 from server.platform.http import SESSION, SETTINGS, THING, principal
 from server.platform.openapi import described, description, operations
 
@@ -40,7 +40,10 @@ class Case(BaseModel):
 
 
 class Cases(BaseModel):
+    """A page of cases, a hundred at most; `next` is the address of the one after, null after the last."""
+
     consultations: list[Case]
+    next: str | None
 
 
 class Study(BaseModel):
@@ -87,8 +90,10 @@ async def get_me(asked: web.Request) -> web.Response:
 @routes.get("/api/v1/consultations")
 @described("/api/v1/consultations", Cases, "Các ca mà người gọi được xem, mới thay đổi trước")
 async def get_cases(asked: web.Request) -> web.Response:
-    found = await some_cases(asked[SESSION])
-    return answer(Cases(consultations=[Case.model_validate(short(case_line(case))) for case in found]))
+    page = page_in(asked.query.get("page", ""))
+    found, has_more = await page_of_cases(asked[SESSION], page=page)
+    cases = [Case.model_validate(short(case_line(case))) for case in found]
+    return answer(Cases(consultations=cases, next=f"{asked.path}?page={page + 1}" if has_more else None))
 
 
 @routes.get("/api/v1/consultations/{consultation}")

@@ -11,7 +11,7 @@ from server.consultation.model import Consultation
 from server.consultation.routes.answer import Command, Short, done
 from server.consultation.views.case import case_page
 from server.consultation.views.home import CasesPage, home_page
-from server.consultation.views.lines import case_line, some_cases
+from server.consultation.views.lines import case_line, page_in, page_of_cases
 from server.people.names import fold
 from server.platform.db import now
 from server.platform.events import Notice
@@ -39,19 +39,22 @@ async def post_notice_seen(asked: web.Request) -> web.Response:
 
 @routes.get("/consultations")
 async def get_consultations(asked: web.Request) -> web.Response:
-    return await show_cases(asked, asked.query.get("filter", "open"))
+    return await show_cases(
+        asked, asked.query.get("filter", "open"), page=page_in(asked.query.get("page", ""))
+    )
 
 
 class Search(Command):
     q: Annotated[str, StringConstraints(max_length=100)] = ""
     filter: Short = "open"
+    page: Short = ""
 
 
 @routes.post("/consultations/search")
 async def post_search(asked: web.Request) -> web.Response:
     """By POST: a patient's name belongs in no address, no log and no history."""
     command = await parse(asked, Search)
-    return await show_cases(asked, command.filter, command.q)
+    return await show_cases(asked, command.filter, command.q, page_in(command.page))
 
 
 @routes.get("/consultations/search")
@@ -60,7 +63,7 @@ async def get_search(_asked: web.Request) -> web.Response:
     return see("/consultations")
 
 
-async def show_cases(asked: web.Request, which: str, search: str = "") -> web.Response:
+async def show_cases(asked: web.Request, which: str, search: str = "", page: int = 1) -> web.Response:
     by = principal(asked)
     conditions: list[ColumnElement[bool]] = []
     if which == "open":
@@ -69,8 +72,9 @@ async def show_cases(asked: web.Request, which: str, search: str = "") -> web.Re
         conditions.append(Consultation.stage.in_(CLOSED))
     if words := fold(search).split():
         conditions += [Consultation.patient_name_key.contains(word, autoescape=True) for word in words]
-    found = [case_line(case) for case in await some_cases(asked[SESSION], *conditions)]
-    return render(asked, CasesPage(found, search, which, by.has(Role.DOCTOR)))
+    found, has_more = await page_of_cases(asked[SESSION], *conditions, page=page)
+    lines = [case_line(case) for case in found]
+    return render(asked, CasesPage(lines, search, which, by.has(Role.DOCTOR), page, has_more))
 
 
 @routes.get("/consultations/{consultation}")

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.consultation import triage
-from server.consultation.journey import Stage
+from server.consultation.journey import Side, Stage, Urgency, steps_for
 from server.consultation.model import Consultation, Minutes
-from server.consultation.next_step import NextStep, next_step
+from server.consultation.next_step import TASKS, NextStep, next_step
 from server.consultation.views.agenda import Slot, slots
-from server.consultation.views.lines import CaseLine, case_line, next_session, some_cases
+from server.consultation.views.lines import LONGEST_WAIT, CaseLine, case_line, next_session, some_cases
 from server.platform.db import today
 from server.platform.events import Notice
 from server.platform.pages import Page
@@ -21,6 +21,7 @@ from server.platform.policy import Principal, Role
 
 NOTHING_TO_DO = (Stage.DECLINED, Stage.CANCELLED, Stage.OUTCOME_KNOWN)
 NEWS_SHOWN = 30
+CASES_LOOKED_AT = 300  # the most urgent and longest waiting ones
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ class CasesPage(Page):
     search: str
     filter: str  # open | closed | all
     may_ask: bool
+    page: int
+    has_more: bool
 
 
 async def home_page(session: AsyncSession, by: Principal) -> HomePage:
@@ -74,7 +77,7 @@ async def home_page(session: AsyncSession, by: Principal) -> HomePage:
 
 async def tasks(session: AsyncSession, by: Principal) -> list[Task]:
     """The most urgent first, then by the hour of the session or the length of the wait."""
-    cases = await some_cases(session, Consultation.stage.not_in(NOTHING_TO_DO))
+    cases = await some_cases(session, may_wait_for(by), limit=CASES_LOOKED_AT, order=LONGEST_WAIT)
     minutes = await _minutes_by_case(session, cases)
     found = [
         Task(case_line(case), next_step(case, by, next_session(case), minutes.get(case.id))) for case in cases
@@ -82,6 +85,24 @@ async def tasks(session: AsyncSession, by: Principal) -> list[Task]:
     return sorted(
         (task for task in found if task.step.is_task),
         key=lambda task: (triage.ORDER[task.case.urgency], task.case.session_at or task.case.since),
+    )
+
+
+def may_wait_for(by: Principal) -> ColumnElement[bool]:
+    """Cases in a stage in which a person of this role and side has a step to take."""
+
+    def stages(side: Side) -> list[Stage]:
+        return [
+            stage
+            for stage in Stage
+            if stage not in NOTHING_TO_DO
+            and steps_for(stage, by, side=side, urgency=Urgency.EMERGENCY) & TASKS
+        ]
+
+    is_own = Consultation.hospital_id == by.hospital_id
+    return or_(
+        is_own & Consultation.stage.in_(stages(Side.ASKING)),
+        ~is_own & Consultation.stage.in_(stages(Side.SUPPORTING)),
     )
 
 

@@ -1,9 +1,12 @@
 """A case as lists show it, and what has to be loaded for it."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import case as by_case
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
@@ -80,15 +83,42 @@ def case_line(case: Consultation, booked: LiveSession | None = None) -> CaseLine
     )
 
 
+LAST_CHANGED = (Consultation.changed_at.desc(), Consultation.id.desc())
+LONGEST_WAIT = (
+    by_case(triage.ORDER, value=Consultation.urgency),
+    func.coalesce(Consultation.sent_at, Consultation.created_at),
+    Consultation.id,
+)
+PAGE_LENGTH = 100
+
+
 async def some_cases(
-    session: AsyncSession, *conditions: ColumnElement[bool], limit: int = 100
+    session: AsyncSession,
+    *conditions: ColumnElement[bool],
+    limit: int = PAGE_LENGTH,
+    offset: int = 0,
+    order: Sequence[ColumnElement[Any]] = LAST_CHANGED,
 ) -> list[Consultation]:
-    """Cases in the asker's scope, loaded for their lines, the last changed first."""
+    """Cases in the asker's scope, loaded for their lines."""
     found = await session.scalars(
         select(Consultation)
         .where(*conditions)
         .options(*FOR_LINES)
-        .order_by(Consultation.changed_at.desc())
+        .order_by(*order)
         .limit(limit)
+        .offset(offset)
     )
     return list(found)
+
+
+async def page_of_cases(
+    session: AsyncSession, *conditions: ColumnElement[bool], page: int
+) -> tuple[list[Consultation], bool]:
+    """Page `page` (from 1) of the cases, the last changed first; whether there are more."""
+    found = await some_cases(session, *conditions, limit=PAGE_LENGTH + 1, offset=(page - 1) * PAGE_LENGTH)
+    return found[:PAGE_LENGTH], len(found) > PAGE_LENGTH
+
+
+def page_in(text: str) -> int:
+    """The number of a page; the first where nothing readable is given."""
+    return int(text) if text.isascii() and text.isdigit() and 0 < len(text) < 6 and int(text) else 1
