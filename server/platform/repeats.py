@@ -21,6 +21,13 @@ class Repeats(Generic[Source]):
         self._tell, self._others, self._every_s = tell, others, every_s
         self._untold: dict[Source, int] = {}
         self._watches: dict[Source, asyncio.Task[None]] = {}
+        self._soon: set[asyncio.Task[None]] = set()
+
+    def soon(self, source: Source) -> None:
+        """`note`, behind the answer: how long it takes must tell a stranger nothing."""
+        task = asyncio.create_task(self.note(source))
+        self._soon.add(task)
+        task.add_done_callback(self._soon.discard)
 
     async def note(self, source: Source) -> None:
         if source not in self._untold and len(self._untold) >= SOURCES:
@@ -30,7 +37,11 @@ class Repeats(Generic[Source]):
             return
         self._untold[source] = 0
         self._watches[source] = asyncio.create_task(self._watch(source))
-        await self._tell(source, 1)
+        try:
+            await self._tell(source, 1)
+        except Exception:
+            self._untold[source] += 1
+            log.exception("what one source did could not be told")
 
     async def _watch(self, source: Source) -> None:
         while True:
@@ -52,6 +63,7 @@ class Repeats(Generic[Source]):
 
     async def close(self) -> None:
         """Tell what is left."""
+        await asyncio.gather(*self._soon, return_exceptions=True)
         for watch in self._watches.values():
             watch.cancel()
         await asyncio.gather(*self._watches.values(), return_exceptions=True)

@@ -123,7 +123,7 @@ async def _enter(asked: web.Request, command: SignInForm) -> sign_in.Entered:
     async with asked.app[DATABASE].system(writes=False) as session:
         person = await sign_in.find_person(session, login)
         familiar = await sign_in.is_familiar(session, login, browser)
-        working = await sign_in.places(session, person.id) if person else []
+        working = await sign_in.places(session, person.id if person else 0)  # nobody takes as long
     try:
         await guesses.take(login, address_of(asked), familiar)
         is_right = await asked.app[PASSWORDS].is_right(
@@ -134,7 +134,7 @@ async def _enter(asked: web.Request, command: SignInForm) -> sign_in.Entered:
     except Refusal as refusal:  # a login that nobody has may be a password in the wrong box: not written down
         hospital_id = working[0].hospital_id if working else 0
         who = f"person:{person.id}" if person else "nobody"
-        await asked.app[REFUSED].note(sign_in.Refused(hospital_id, who, address_of(asked), refusal.code))
+        asked.app[REFUSED].soon(sign_in.Refused(hospital_id, who, address_of(asked), refusal.code))
         raise
     await guesses.forgive(login, familiar)
     async with asked.app[DATABASE].system() as session:
