@@ -24,7 +24,7 @@ from server.platform.settings import Settings
 SEEN_EVERY = dt.timedelta(minutes=1)
 LINK_LASTS = dt.timedelta(hours=24)
 TOKEN_LASTS = dt.timedelta(days=90)
-PASSWORD_LENGTH = 10
+PASSWORD_LENGTH = 12  # as the page says
 ENDED = "sign-ins"  # rung when one has ended: open rooms look who must rise
 # A stranger has few tries at one account; a browser in which the owner once signed in has its own count.
 STRANGER: RateLimitItem = RateLimitItemPerHour(20)
