@@ -41,6 +41,7 @@ class Step(enum.StrEnum):
     COMPLETE = "complete"  # the second signature
     ADD = "add"  # an addendum
     OUTCOME = "outcome"
+    HAND_OVER = "hand-over"  # to another doctor of the asking hospital
     CANCEL = "cancel"
     REOPEN = "reopen"
 
@@ -131,6 +132,10 @@ STEPS: dict[tuple[Stage, Step], Move] = {
     (S.DECLINED, T.REOPEN): Move(S.REOPENED, _DOCTOR, Side.ASKING),
     (S.CANCELLED, T.REOPEN): Move(S.REOPENED, _DOCTOR, Side.ASKING),
 }
+
+# Whoever asked may leave: in every stage that goes on, another doctor can take the case over.
+_GOES_ON = frozenset(S) - {S.DRAFT, S.DECLINED, S.CANCELLED}
+STEPS |= {(stage, T.HAND_OVER): Move(stage, _DOCTOR, Side.ASKING) for stage in _GOES_ON}
 
 WAITING_FOR_DESK = frozenset({S.REQUESTED, S.REDIRECTED, S.REOPENED})
 CLOSED = frozenset({S.DECLINED, S.CANCELLED, S.OUTCOME_KNOWN})

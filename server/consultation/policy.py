@@ -46,6 +46,7 @@ ROWS = (
     Row(f"POST {CASE}/documents", DOCTOR, asking, streams=True),
     Row(f"GET {CASE}/documents/{{document}}", PARTY, audit="view-document", once=True),
     Row(f"DELETE {CASE}/documents/{{document}}", DOCTOR, asking, audit="remove-document"),
+    Row(f"POST {CASE}/hand-over", DOCTOR, asking),
     # the case
     Row(f"GET {CASE}", PARTY, party, audit="view", once=True),
     # triage

@@ -72,6 +72,7 @@ STEPS: Mapping[str, str] = {
     Step.COMPLETE: later("Hoàn tất biên bản"),
     Step.ADD: later("Thêm phụ lục"),
     Step.OUTCOME: later("Báo kết quả"),
+    Step.HAND_OVER: later("Giao ca cho bác sĩ khác"),
     Step.CANCEL: later("Hủy ca"),
     Step.REOPEN: later("Mở lại ca"),
 }
@@ -110,6 +111,7 @@ NOTICES: Mapping[str, str] = {
     "answered": later("Chuyên gia đã trả lời bằng văn bản"),
     "signed-one": later("Bên kia đã ký biên bản"),
     "signed": later("Biên bản đã đủ hai chữ ký"),
+    "handed-over": later("Ca được giao cho bạn"),
     "addendum": later("Biên bản có phụ lục mới"),
     "outcome-followed": later("Kết quả: theo đúng ý kiến hội chẩn"),
     "outcome-changed": later("Kết quả: đã thay đổi cách xử trí"),

@@ -75,6 +75,17 @@ outcome-known  add          outcome-known  table
 outcome-known  outcome      outcome-known  asker
 declined       reopen       reopened       asker
 cancelled      reopen       reopened       asker
+requested      hand-over    requested      asker
+redirected     hand-over    redirected     asker
+reopened       hand-over    reopened       asker
+needs-more     hand-over    needs-more     asker
+accepted       hand-over    accepted       asker
+scheduled      hand-over    scheduled      asker
+in-session     hand-over    in-session     asker
+answered       hand-over    answered       asker
+minutes-open   hand-over    minutes-open   asker
+signed         hand-over    signed         asker
+outcome-known  hand-over    outcome-known  asker
 """
 
 # --- what may be said in a room ----------------------------------------------------------------

@@ -4,7 +4,7 @@ import asyncio
 
 from aiohttp import web
 
-from server.consultation import earlier_codes, icd10, readiness, request, share
+from server.consultation import earlier_codes, hand_over, icd10, readiness, request, share
 from server.consultation.model import Consultation
 from server.consultation.routes.answer import Command, Text, done, page_of
 from server.consultation.views.request import request_page
@@ -66,6 +66,17 @@ async def get_icd10(asked: web.Request) -> web.Response:
     # In a thread: the first search reads the whole classification.
     found = await asyncio.to_thread(icd10.search, asked.query.get("q", ""), earlier, 12)
     return to_json([{"code": match.code, "text": match.text} for match in found])
+
+
+class HandOver(Command):
+    person_id: int
+
+
+@routes.post("/consultations/{consultation}/hand-over")
+async def post_hand_over(asked: web.Request) -> web.Response:
+    command = await parse(asked, HandOver)
+    await hand_over.hand_over(asked[SESSION], asked[THING], principal(asked), command.person_id)
+    return done(asked, page_of(asked[THING]))
 
 
 class MoreAnswer(Command):

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.consultation import outcome, readiness, share
+from server.consultation.hand_over import successors
 from server.consultation.journey import CLOSED, DOT_OF, Side, Step, steps_for
 from server.consultation.minutes import seals
 from server.consultation.minutes.addenda import addenda_of
@@ -73,6 +74,7 @@ class CasePage(Page):
     outcomes: Sequence[Outcome]
     outcome_due_at: dt.datetime | None
     hospitals: Sequence[Hospital]
+    successors: Sequence[Person]  # to whom this person may hand the case over
     inbox: Sequence[share.StudyLine]
 
 
@@ -106,6 +108,7 @@ async def case_page(session: AsyncSession, case: Consultation, by: Principal) ->
         outcomes=await outcome.outcomes_of(session, case),
         outcome_due_at=await outcome.due_at(session, case) if is_asking else None,
         hospitals=await other_hospitals(session, case, by) if Step.REDIRECT in steps else [],
+        successors=await successors(session, case, by) if Step.HAND_OVER in steps else [],
         inbox=await share.inbox(session, by) if is_asking and case.stage not in CLOSED else [],
     )
 

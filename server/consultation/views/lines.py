@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, func, select
 from sqlalchemy import case as by_case
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
@@ -97,7 +97,7 @@ async def some_cases(
     *conditions: ColumnElement[bool],
     limit: int = PAGE_LENGTH,
     offset: int = 0,
-    order: Sequence[ColumnElement[Any]] = LAST_CHANGED,
+    order: Sequence[SQLColumnExpression[Any]] = LAST_CHANGED,
 ) -> list[Consultation]:
     """Cases in the asker's scope, loaded for their lines."""
     found = await session.scalars(
