@@ -213,6 +213,7 @@ class LiveSession(Base):
     __tablename__ = "sessions"
     __table_args__ = (
         CheckConstraint("ends_at > starts_at", name="interval"),
+        Index("ix_sessions_starts_at", "starts_at"),
         Index("ix_sessions_specialist_id_starts_at", "specialist_id", "starts_at"),
         Index("ix_sessions_hospital_id_starts_at", "hospital_id", "starts_at"),
     )

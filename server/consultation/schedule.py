@@ -163,13 +163,18 @@ async def reopen(session: AsyncSession, case: Consultation, by: Principal) -> No
     await tell(session, await desk_of(session, case.target_hospital_id), case.id, "reopened")
 
 
-async def agenda(session: AsyncSession, by: Principal, on: dt.date) -> Sequence[LiveSession]:
-    """The sessions of a local day that concern `by`: the hospital's for its desk, else one's own and one's cases'."""
+async def agenda(
+    session: AsyncSession, by: Principal, on: dt.date, *, days: int = 1
+) -> Sequence[LiveSession]:
+    """The sessions of local days, from `on`, that concern `by`: the hospital's for its desk, else one's own and
+    one's cases'.
+    """
     starts = dt.datetime.combine(on, dt.time(), HERE)
     query = (
         select(LiveSession)
         .join(Consultation, Consultation.id == LiveSession.consultation_id)
-        .where(LiveSession.starts_at < starts + dt.timedelta(days=1), LiveSession.ends_at > starts)
+        .where(LiveSession.starts_at < starts + dt.timedelta(days=days), LiveSession.ends_at > starts)
+        .where(LiveSession.starts_at > starts - LONGEST)  # which the index knows
         .where(LiveSession.cancelled_at.is_(None))
         .options(selectinload(LiveSession.specialist))
         .order_by(LiveSession.starts_at)

@@ -8,7 +8,7 @@ import json
 import sys
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from server.consultation.model import LiveSession
 from server.platform.db import HERE, now
@@ -108,6 +108,34 @@ async def test_moving_a_session_onto_another_is_refused_and_moves_nothing(house:
     got = await desk.post(path, command | {"day": moved[0], "time": moved[1]})
     assert got.status == 200
     assert (await house.case(second)).sessions[0].revision == 1
+
+
+async def test_a_session_over_midnight_stands_on_both_days(house: House) -> None:
+    day = (now() + dt.timedelta(days=330 + next(house.numbers))).astimezone(HERE).date()
+    case = await house.a_consultation("accepted")
+    at = day.isoformat(), "23:30"
+    assert (await book(house, case, "specialist.P", at, minutes=240)).status == 200
+    desk = await house.by("coordinator.P")
+    for days, is_shown in ((-1, False), (0, True), (1, True), (2, False)):
+        page = await desk.get(f"/agenda?day={day + dt.timedelta(days=days)}", headers={"Accept": "text/html"})
+        assert (f"/consultations/{case}" in page.text) is is_shown, days
+
+
+async def test_the_booking_page_asks_once_for_the_sessions_of_a_week(house: House) -> None:
+    case, asked = await house.a_consultation("accepted"), list[str]()
+
+    def note(_c: object, _cursor: object, statement: str, *_more: object) -> None:
+        if "FROM sessions JOIN consultations" in statement.replace("\n", ""):
+            asked.append(statement)
+
+    engine = house.database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        page = await (await house.by("coordinator.P")).get(f"/consultations/{case}/schedule")
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    assert page.status == 200
+    assert len(asked) == 1
 
 
 async def test_booking_anew_frees_what_was_held(house: House) -> None:

@@ -47,10 +47,10 @@ class SchedulePage(Page):
     day: dt.date
 
 
-async def slots(session: AsyncSession, by: Principal, day: dt.date) -> list[Slot]:
-    found = await schedule.agenda(session, by, day)
+async def slots(session: AsyncSession, by: Principal, day: dt.date, *, days: int = 1) -> list[Slot]:
+    found = await schedule.agenda(session, by, day, days=days)
     ids = [booked.consultation_id for booked in found]
-    cases = {case.id: case for case in await some_cases(session, Consultation.id.in_(ids), limit=500)}
+    cases = {case.id: case for case in await some_cases(session, Consultation.id.in_(ids), limit=len(ids))}
     return [
         Slot(booked, case_line(cases[booked.consultation_id], booked), booked.specialist.full_name)
         for booked in found
@@ -70,7 +70,7 @@ async def schedule_page(session: AsyncSession, case: Consultation, by: Principal
         case=case,
         line=case_line(case),
         specialists=await schedule.specialists(session, by),
-        booked=[slot for n in range(DAYS_SHOWN) for slot in await slots(session, by, day + n * DAY)],
+        booked=await slots(session, by, day, days=DAYS_SHOWN),
         current=next_session(case),
         day=day,
     )

@@ -588,6 +588,7 @@ def upgrade() -> None:
         batch_op.create_index(
             "ix_sessions_specialist_id_starts_at", ["specialist_id", "starts_at"], unique=False
         )
+        batch_op.create_index("ix_sessions_starts_at", ["starts_at"], unique=False)
 
     op.create_table(
         "shared_studies",
@@ -681,6 +682,7 @@ def downgrade() -> None:
 
     op.drop_table("shared_studies")
     with op.batch_alter_table("sessions", schema=None) as batch_op:
+        batch_op.drop_index("ix_sessions_starts_at")
         batch_op.drop_index("ix_sessions_specialist_id_starts_at")
         batch_op.drop_index("ix_sessions_hospital_id_starts_at")
         batch_op.drop_index(batch_op.f("ix_sessions_consultation_id"))
