@@ -56,7 +56,7 @@ class Figures:
 
 
 FIRST_ANSWERS = frozenset({"accept", "redirect", "ask-more", "decline", "schedule"})
-PAGE = 2000  # events read at once; others are served between two pages
+PAGE = 1000  # events read at once; others are served between two pages
 _events, _hospitals = Event.__table__.c, Hospital.__table__.c
 
 

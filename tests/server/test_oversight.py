@@ -13,8 +13,8 @@ from server.platform.db import HERE, today
 from server.platform.events import Event
 from tests.server.house import House
 
-EVENTS = 20_000
-TURN_S = 0.15  # processor time that the loop gives to one thing before the others have their turn
+EVENTS = 50_000
+TURN_S = 0.5  # processor time that the loop gives to one thing before the others have their turn
 
 
 def at(day: dt.date, hour: int) -> dt.datetime:
