@@ -74,12 +74,17 @@ async def current_session(session: AsyncSession, case: Consultation) -> LiveSess
     return found
 
 
+def is_early(booked: LiveSession) -> bool:
+    """Whether the room is not open yet."""
+    return booked.begun_at is None and booked.starts_at - EARLY > now()
+
+
 async def open_room(session: AsyncSession, case: Consultation) -> LiveSession:
     """The session whose room is open now. Raises NoSession, TooEarly."""
     booked = await current_session(session, case)
     if booked is None:
         raise NoSession
-    if booked.begun_at is None and booked.starts_at - EARLY > now():
+    if is_early(booked):
         raise TooEarly(at=f"{booked.starts_at.astimezone(dt.timezone(dt.timedelta(hours=7))):%H:%M %d/%m/%Y}")
     return booked
 

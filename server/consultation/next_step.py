@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from server.consultation.join import is_early
 from server.consultation.journey import Stage, Step, steps_for
 from server.consultation.model import Consultation, LiveSession, Minutes
 from server.platform.errors import later
@@ -24,6 +25,7 @@ class Situation:
     stage: Stage
     steps: frozenset[Step]  # that this person may take
     is_live: bool  # the session to come is held in a room, not in writing
+    is_early: bool  # its room is not open yet
     has_signed: bool  # this person
     has_signature: bool  # anybody
 
@@ -56,6 +58,13 @@ OFFERS = (
         later("Ca cần trả lời bằng văn bản."),
         later("Trả lời"),
         "/minutes",
+    ),
+    Offer(
+        lambda now: Step.JOIN in now.steps and now.is_live and now.is_early,
+        later("Đã xếp lịch. Phòng mở trước giờ hẹn 30 phút."),
+        later("Thử máy trước"),
+        "/check",
+        is_task=False,
     ),
     Offer(
         lambda now: Step.JOIN in now.steps and now.is_live,
@@ -122,6 +131,7 @@ def next_step(
         stage=case.stage,
         steps=steps_for(case.stage, by, side=case.side_of(by), urgency=case.urgency),
         is_live=current is None or current.kind == "live",
+        is_early=current is not None and is_early(current),
         has_signed=minutes is not None and by.person_id in {minutes.secretary_id, minutes.chair_id},
         has_signature=minutes is not None,
     )

@@ -74,7 +74,8 @@ async def answer_refusals(request: web.Request, handler: Handler) -> web.StreamR
         status = refused.status
         text = refused.text(gettext(request))
         return _answer(request, Problem(refused.status, refused.code, text, reference(request)))
-    except ConnectionResetError:
+    except ConnectionResetError:  # nobody is there any more
+        status = 499
         raise
     except Exception:
         log.exception("fault", extra={"reference": reference(request), "what": request[WHAT]})
