@@ -13,7 +13,8 @@ from tools.screens import SCREENS, Screen, open_screen
 from web.locale.texts import kept
 
 ROOT = Path(__file__).parents[2]
-WRITTEN_IN = ("server/people/demo.py", "server/commands/demo/*.py")  # by the demo's people
+# By the demo's people, and by tests that share the site with this one.
+WRITTEN_IN = ("server/people/demo.py", "server/commands/demo/*.py", "dicom/sampledata/*.py", "tests/*.py")
 MARKED = re.compile("[À-ỹ]")  # every letter with a mark, large and small
 SAID = """() => {
     const said = [document.title];
