@@ -21,8 +21,10 @@ def version(libc: ctypes.CDLL) -> int:
     return int(libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _ASK_VERSION))
 
 
-def read_only(libc: ctypes.CDLL, folders: Iterable[Path]) -> bool:
+def read_only(libc: ctypes.CDLL, folders: Iterable[Path], writable: Iterable[Path] = ()) -> bool:
     """From now on only read, and only below these folders; files that are open stay so. Needs NO_NEW_PRIVS.
+
+    Below the `writable` ones everything may be done.
 
     False: this kernel cannot.
     """
@@ -36,6 +38,8 @@ def read_only(libc: ctypes.CDLL, folders: Iterable[Path]) -> bool:
     try:
         for folder in folders:
             _permit(libc, rules, folder, _READ_FILE | _READ_DIR | _EXECUTE)
+        for folder in writable:
+            _permit(libc, rules, folder, handled)
         return bool(libc.syscall(_RESTRICT_SELF, rules, 0) == 0)
     finally:
         os.close(rules)

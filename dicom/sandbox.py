@@ -222,7 +222,7 @@ class _Starter:
                 str(theirs.fileno()),
                 *(str(folder.absolute()) for folder in readable),
                 cwd=_ROOT,
-                env=_environment(),
+                env=environment(),
                 pass_fds=[theirs.fileno()],
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
@@ -258,7 +258,7 @@ class _Starter:
         await self.process.wait()
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """No secret of ours is in a child's environment; one thread a child, so that forking is sound."""
     threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")
     return {

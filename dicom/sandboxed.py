@@ -38,7 +38,7 @@ FUNCTIONS: Final[dict[str, str]] = {
 }
 
 # Where Python, its packages and the libraries of codecs lie, for what is imported late.
-_PROGRAMS = (sys.prefix, sys.base_prefix, "/usr", "/lib", "/lib64", os.path.dirname(__file__))
+PROGRAMS = (sys.prefix, sys.base_prefix, "/usr", "/lib", "/lib64", os.path.dirname(__file__))
 
 MEMORY_BYTES: Final = 1 << 30
 CPU_S: Final = 10  # a request
@@ -53,7 +53,7 @@ def start(control: socket.socket, folders: Sequence[str]) -> NoReturn:
 
     `folders`: what children may read, beside Python itself.
     """
-    readable = [Path(folder) for folder in (*folders, *_PROGRAMS)]
+    readable = [Path(folder) for folder in (*folders, *PROGRAMS)]
     functions = {name: _imported(target) for name, target in FUNCTIONS.items()}
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for killed children

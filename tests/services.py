@@ -252,6 +252,7 @@ def orthanc_settings(folder: Path, http_port: int, dimse_port: int) -> dict[str,
         "AuthenticationEnabled": False,
         "DicomAlwaysAllowStore": True,
         "DicomCheckCalledAet": False,
+        "DefaultEncoding": "Utf8",  # else it answers without the letters of Vietnamese names
         "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
     }
 

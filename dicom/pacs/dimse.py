@@ -1,0 +1,193 @@
+"""A PACS by DIMSE: what the child (`__main__.py`) is told, and what is believed of what it says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import AsyncGenerator, AsyncIterator, Set
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+from dicom import uid
+from dicom.pacs.failures import PacsFailure
+from dicom.pacs.found import (
+    MAX_ASKED,
+    MAX_INSTANCES,
+    Arrived,
+    Event,
+    Found,
+    Listed,
+    Moved,
+    Question,
+    chosen,
+    patterns,
+)
+from dicom.pacs.network import Networks
+from dicom.sandbox import environment
+
+_ROOT: Final = Path(__file__).resolve().parents[2]
+_MAX_LINE_BYTES: Final = 64 << 10
+_GRACE_S: Final = 5
+
+
+class Way(StrEnum):
+    """How images come: on our own association, or on one that the PACS opens to our gateway."""
+
+    GET = "get"
+    MOVE = "move"
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Where a PACS listens and how the two call each other; with C-MOVE, `calling` is our gateway's title too."""
+
+    host: str
+    port: int
+    called: str
+    calling: str
+    way: Way = Way.GET
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of us a PACS may take."""
+
+    answer_s: float = 30  # a test or a search, from beginning to end
+    idle_s: float = 60  # no byte for so long
+    retrieval_s: float = 3 * 3600
+    retrieval_bytes: int = 20 << 30
+    instance_bytes: int = 2 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Dimse:
+    """One PACS, each call a child process of its own: to cancel is to kill."""
+
+    peer: Peer
+    networks: Networks = field(default_factory=Networks)
+    limits: Limits = field(default_factory=Limits)
+
+    async def test(self) -> None:
+        async with self._child({"do": "test"}, self.limits.answer_s) as lines:
+            async for _ in lines:
+                pass
+
+    async def search(self, question: Question) -> list[Found]:
+        """A name is asked in several dresses (`patterns`)."""
+        names = patterns(question.name) or [""]
+        order = {"do": "find", "names": names, "id": question.patient_id, "dates": question.dates}
+        found: list[Found] = []
+        async with self._child(order, self.limits.answer_s) as lines:
+            async for line in lines:
+                match line:
+                    case {"study": dict(values)} if len(found) < MAX_ASKED * len(names):
+                        if (one := Found.read(values)) is not None:
+                            found.append(one)
+                    case _:
+                        pass
+        return chosen(question, found)
+
+    async def retrieve(self, study_uid: str, have: Set[str], folder: Path) -> AsyncGenerator[Event, None]:
+        order = {"do": "retrieve", "study": study_uid, "have": sorted(have), "folder": str(folder)}
+        listed: set[str] = set()
+        async with self._child(order, self.limits.retrieval_s, folder) as lines:
+            async for line in lines:
+                match line:
+                    case {"listed": list(uids)} if len(listed) < MAX_INSTANCES:
+                        listed |= {one for one in map(str, uids) if uid.is_acceptable(one)}
+                    case {"all": True}:
+                        yield Listed(frozenset(listed))
+                    case {"file": int(number)}:
+                        path = folder / f"{number}.dcm"
+                        yield Arrived(path)
+                        await asyncio.to_thread(path.unlink, missing_ok=True)
+                        lines.taken()
+                    case {"moved": int(count)}:
+                        yield Moved(min(max(count, 0), MAX_INSTANCES))
+                    case _:
+                        pass
+
+    @asynccontextmanager
+    async def _child(
+        self, order: dict[str, Any], longest_s: float, folder: Path | None = None
+    ) -> AsyncIterator[_Lines]:
+        peer, limits = self.peer, self.limits
+        address = await self.networks.address(peer.host, peer.port)
+        with tempfile.TemporaryDirectory(prefix="hoichan-pacs-") as nowhere:
+            where = folder or Path(nowhere)
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "dicom.pacs",
+                cwd=_ROOT,
+                env=environment() | {"TMPDIR": str(where)},
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                start_new_session=True,
+                limit=_MAX_LINE_BYTES,
+            )
+            told = {
+                **order,
+                "host": address,
+                "port": peer.port,
+                "called": peer.called,
+                "calling": peer.calling,
+                "way": peer.way,
+                "folder": str(where),
+                "idle_s": limits.idle_s,
+                "longest_s": longest_s,
+                "bytes": limits.retrieval_bytes,
+                "instance_bytes": limits.instance_bytes,
+            }
+            lines = _Lines(process)
+            try:
+                async with asyncio.timeout(longest_s + _GRACE_S):
+                    lines.say(json.dumps(told))
+                    yield lines
+            except TimeoutError as error:
+                raise PacsFailure("silent") from error
+            finally:
+                if process.returncode is None:
+                    process.kill()
+                await process.wait()
+
+
+class _Lines:
+    """What the child says, line by line, until it is done. Raises PacsFailure, the child's own or for its end."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._to, self._from = process.stdin, process.stdout
+
+    def say(self, line: str) -> None:
+        self._to.write(line.encode() + b"\n")
+
+    def taken(self) -> None:
+        """A file was taken in: the child may fetch one more."""
+        self.say("")
+
+    async def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
+        while line := await self._line():
+            match line:
+                case {"failed": str(code)}:
+                    raise PacsFailure(code)
+                case {"done": True}:
+                    return
+                case _:
+                    yield line
+        raise PacsFailure("too-costly")  # a limit of the system ended it
+
+    async def _line(self) -> dict[str, Any]:
+        try:
+            text = await self._from.readline()
+            value = json.loads(text) if text else {}
+        except (ValueError, RecursionError) as error:
+            raise PacsFailure("too-costly") from error
+        return value if isinstance(value, dict) else {}

@@ -1,0 +1,47 @@
+"""Which addresses we connect to: a hospital's administrator types them, so not each may be reached from here."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Iterable
+from typing import TypeAlias
+
+from dicom.pacs.failures import PacsFailure
+
+_Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+_Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class Networks:
+    """The networks that may be reached; with none given, all but this machine and what is nobody's host."""
+
+    def __init__(self, given: Iterable[str] = ()) -> None:
+        self._given: list[_Network] = [ipaddress.ip_network(one) for one in given]
+
+    async def address(self, host: str, port: int) -> str:
+        """The one address to connect to, looked up once: a second answer of the DNS changes nothing.
+
+        Raises PacsFailure.
+        """
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            raise PacsFailure("no-address") from error
+        addresses = [str(one[4][0]) for one in found]
+        allowed = next((one for one in addresses if self.allows(one)), None)
+        if allowed is None:
+            raise PacsFailure("forbidden-address")
+        return allowed
+
+    def allows(self, text: str) -> bool:
+        """Whether an IP address may be reached."""
+        address: _Address = ipaddress.ip_address(text.partition("%")[0])
+        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+        if address.is_multicast or address.is_unspecified or address.is_link_local:
+            return False  # a cloud's metadata service is link-local
+        if self._given:
+            return any(address in network for network in self._given)
+        return not (address.is_loopback or address.is_reserved)
