@@ -22,6 +22,7 @@ MAY_USE = {
     "server": {"server", "dicom", "signaling", "web"},
     "server.platform": {"server.platform", "dicom", "signaling", "web"},
     "server.people": {"server.people", "server.platform"},
+    "server.pacs": {"server.pacs", "server.people", "server.platform", "dicom"},
     "server.consultation": {"server.consultation", "server.people", "server.platform", "dicom", "signaling"},
     # Figures come from events: oversight never looks into a case.
     "server.oversight": {"server.oversight", "server.people", "server.platform"},
@@ -32,7 +33,7 @@ FLOORS = [
     ["server.__main__"],
     ["server.roles", "server.commands"],
     ["server.app", "server.authenticate", "server.imaging"],
-    ["server.people", "server.consultation", "server.oversight"],
+    ["server.people", "server.consultation", "server.oversight", "server.pacs"],
     ["server.platform"],
 ]
 

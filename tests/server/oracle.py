@@ -160,6 +160,17 @@ RULES: dict[str, Rule] = {
     "POST /people/{member}/return": Rule(ADMINISTRATOR, own_hospital),
     "GET /hospitals": Rule(ADMINISTRATOR, only_host=True),
     "POST /hospitals": Rule(ADMINISTRATOR, only_host=True),
+    # the hospital's own PACS
+    "GET /pacs": Rule(ADMINISTRATOR),
+    "POST /pacs": Rule(ADMINISTRATOR),
+    "POST /pacs/{connection}/change": Rule(ADMINISTRATOR, own_hospital),
+    "POST /pacs/{connection}/remove": Rule(ADMINISTRATOR, own_hospital),
+    "POST /pacs/{connection}/test": Rule(ADMINISTRATOR, own_hospital),
+    "POST /pacs/{connection}/search": Rule(DOCTOR, own_hospital),
+    "POST /pacs/{connection}/retrievals": Rule(DOCTOR, own_hospital),
+    "GET /retrievals": Rule(DOCTOR),
+    "POST /retrievals/{retrieval}/retry": Rule(DOCTOR, own_hospital),
+    "POST /retrievals/{retrieval}/cancel": Rule(DOCTOR, own_hospital),
     # oversight: figures, never a patient
     "GET /oversight": Rule(OVERSIGHT),
     # programs
