@@ -14,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 import server.consultation.policy
 import server.oversight.policy
 import server.oversight.routes
+import server.pacs.policy
+import server.pacs.routes
 import server.people.policy
 from dicom.keywords import tag_of
 from dicom.web import routes as dicomweb_routes
@@ -26,6 +28,7 @@ from server.consultation.model import Consultation
 from server.consultation.routes.ports import HUB, PICTURE, STORE
 from server.consultation.views.lines import WHOLE
 from server.imaging import Imaging, policy_rows
+from server.pacs.model import PacsConnection, Retrieval
 from server.people import routes as people
 from server.people import sign_in
 from server.people.model import Membership, SignIn
@@ -117,6 +120,7 @@ def _edge(settings: Settings, database: Database) -> web.Application:
     app[pages.NAVIGATION] = navigation
     app[pages.TEMPLATES] = pages.environment()
     app[pages.TEMPLATES].globals["words"] = words
+    app[server.pacs.routes.QUESTIONS] = asyncio.Semaphore(server.pacs.routes.AT_ONCE)
     app[PASSWORDS] = sign_in.Passwords()
     app[GUESSES] = sign_in.Guesses(settings.redis_url.get_secret_value())
     app[REFUSED] = Repeats(partial(_tell_refused, database), sign_in.OTHERS_REFUSED)
@@ -131,6 +135,7 @@ def _add_pages(app: web.Application) -> None:
         *people.TABLES,
         *consultation.TABLES,
         server.oversight.routes.routes,
+        server.pacs.routes.routes,
         health.routes,
     ):
         app.add_routes(table)
@@ -153,6 +158,7 @@ def _policy(imaging_routes: set[str]) -> Policy:
         server.people.policy.ROWS,
         server.consultation.policy.ROWS,
         server.oversight.policy.ROWS,
+        server.pacs.policy.ROWS,
         policy_rows(imaging_routes),
         [Row(f"ws {kind}", Reach.SIGNED_IN) for kind in join.MAY_SEND],
     )
@@ -212,11 +218,22 @@ async def load_sign_in(session: AsyncSession, request: web.Request) -> SignIn | 
     return await session.get(SignIn, id_from(request.match_info["sign_in"]))
 
 
+async def load_pacs(session: AsyncSession, request: web.Request) -> PacsConnection | None:
+    found = await session.get(PacsConnection, id_from(request.match_info["connection"]))
+    return found if found is not None and found.removed_at is None else None
+
+
+async def load_retrieval(session: AsyncSession, request: web.Request) -> Retrieval | None:
+    return await session.get(Retrieval, id_from(request.match_info["retrieval"]), with_for_update=True)
+
+
 LOADERS: dict[str, http.Loader] = {
     "consultation": load_consultation,
     "notice": load_notice,
     "member": load_member,
     "sign_in": load_sign_in,
+    "connection": load_pacs,
+    "retrieval": load_retrieval,
 }
 
 # (path, words, roles that see it)
@@ -227,6 +244,7 @@ PLACES = (
     ("/agenda", later("Lịch"), frozenset({Role.DOCTOR, Role.SPECIALIST, Role.COORDINATOR})),
     ("/inbox", later("Hình ảnh"), frozenset({Role.DOCTOR})),
     ("/people", later("Nhân sự"), frozenset({Role.ADMINISTRATOR})),
+    ("/pacs", later("PACS"), frozenset({Role.ADMINISTRATOR})),
     ("/hospitals", later("Bệnh viện"), frozenset({Role.ADMINISTRATOR})),
     ("/oversight", later("Báo cáo"), frozenset({Role.OVERSIGHT})),
 )

@@ -6,6 +6,7 @@ from sqlalchemy import Table
 
 import dicom.index
 import server.consultation.model
+import server.pacs.model
 import server.people.model
 import server.platform.events
 import server.platform.jobs

@@ -89,7 +89,7 @@ async def gateway(settings: Settings) -> None:
     imaging = Imaging(settings, database)
     async with imaging.sandbox:
         peers = Peers(imaging, database)
-        door = Gateway(settings.dimse_port, "HOICHAN", peers, host=settings.dimse_listen)
+        door = Gateway(settings.dimse_port, settings.dimse_ae_title, peers, host=settings.dimse_listen)
         await door.start()
         await _until_told()
         await door.stop()
@@ -100,6 +100,7 @@ async def gateway(settings: Settings) -> None:
 async def worker(settings: Settings) -> None:
     from server.imaging import Imaging
     from server.models import NAME_BLOBS
+    from server.pacs.retrievals import Retriever
     from server.platform import keys, orphans, upkeep
     from server.platform.bus import make_bus
     from server.platform.db import Database
@@ -109,10 +110,13 @@ async def worker(settings: Settings) -> None:
     imaging = Imaging(settings, database)
     handlers: dict[str, Callable[..., Awaitable[None]]] = {"frames": imaging.make_frames}
     key = keys.derive(settings.key, "audit")
+    pulling = Retriever(settings, database, imaging.store, imaging.sandbox, imaging.receive)
     async with imaging.sandbox, make_bus(settings) as bus:
         clocks = (
             work(database, handlers),
             work(database, handlers),
+            pulling.work(),
+            pulling.work(),
             upkeep.every(upkeep.OUTBOX_S, lambda: upkeep.deliver(database, bus.publish)),
             upkeep.every(upkeep.ANCHOR_S, lambda: upkeep.anchor(database, settings.anchors, key)),
             upkeep.every(upkeep.SWEEP_S, lambda: upkeep.tidy(database)),

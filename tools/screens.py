@@ -50,6 +50,7 @@ SCREENS = (
     Screen("sessions", "bacsi.huyen", "/sessions"),
     Screen("people", "quantri", "/people"),
     Screen("hospitals", "quantri", "/hospitals"),
+    Screen("pacs", "quantri", "/pacs"),
     Screen("oversight", "soyte", "/oversight"),
     Screen("not-found", "bacsi.huyen", "/khong-co", status=404),
     Screen("not-allowed", "soyte", "/consultations", status=403),

@@ -4,6 +4,8 @@ import hashlib
 import hmac
 import secrets
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -43,6 +45,22 @@ def mac(key: bytes, *parts: str) -> str:
 def same(left: str, right: str) -> bool:
     # What a header holds beyond UTF-8 comes as surrogates: unequal, and no fault.
     return hmac.compare_digest(left.encode(errors="surrogateescape"), right.encode(errors="surrogateescape"))
+
+
+def seal(root: bytes, purpose: str, secret: str) -> str:
+    """A secret that we must be able to read again, for a column of the database."""
+    nonce = secrets.token_bytes(12)
+    sealed = AESGCM(derive(root, purpose)).encrypt(nonce, secret.encode(), purpose.encode())
+    return (nonce + sealed).hex()
+
+
+def unseal(root: bytes, purpose: str, sealed: str) -> str:
+    """What `seal` was given. Raises ValueError for what it never made, or made with another key."""
+    body = bytes.fromhex(sealed)
+    try:
+        return AESGCM(derive(root, purpose)).decrypt(body[:12], body[12:], purpose.encode()).decode()
+    except InvalidTag as error:
+        raise ValueError("sealed with another key") from error
 
 
 def masked(secret: str) -> str:

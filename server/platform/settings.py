@@ -37,6 +37,14 @@ class Settings(BaseSettings):
     turn_secret: SecretStr = Field(SecretStr(""), description="static-auth-secret của coturn")
     dimse_listen: str = Field("127.0.0.1", description="Địa chỉ nghe của cổng DICOM (DIMSE)")
     dimse_port: int = Field(11112, ge=0, le=65535, description="Cổng DICOM (DIMSE)")
+    dimse_ae_title: str = Field(
+        "HOICHAN",
+        pattern=r"^[!-\[\]-~]{1,16}$",
+        description="AE title của hệ thống, khi nhận và khi hỏi PACS",
+    )
+    pacs_networks: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Mạng có PACS, ví dụ 192.168.1.0/24; để trống là mọi mạng trừ chính máy này"
+    )
     upload_limit_bytes: int = Field(2 * 1024**3, gt=0, description="Cỡ lớn nhất của một tệp tải lên")
     session_idle_minutes: int = Field(60, gt=0, description="Không làm gì thì bị đăng xuất sau")
     session_hours: int = Field(12, gt=0, le=24, description="Một lần đăng nhập dài nhất")
@@ -46,7 +54,7 @@ class Settings(BaseSettings):
     )
     demo: bool = Field(False, description="Dữ liệu mẫu, tài khoản mẫu; chỉ nghe trên máy này")
 
-    @field_validator("turn_urls", "trusted_proxies", mode="before")
+    @field_validator("turn_urls", "trusted_proxies", "pacs_networks", mode="before")
     @classmethod
     def _words(cls, value: object) -> object:
         if isinstance(value, str):

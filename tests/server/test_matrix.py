@@ -17,6 +17,7 @@ from sqlalchemy import func, select, update
 
 from server.app import build_app
 from server.consultation.model import Consultation, Grant, LiveSession
+from server.pacs.model import PacsConnection, Retrieval
 from server.people.model import Membership, Person, SignIn
 from server.platform import http
 from server.platform.db import now
@@ -332,6 +333,39 @@ async def test_rows_of_people_are_theirs_alone(world: World) -> None:
                 some = ("doctor.L", "administrator.P", "nobody")
                 await world.cells(what, some, Thing("row", owner="nobody at all"), rows)
     assert world.wrong == []
+
+
+async def test_a_hospitals_pacs_is_its_own(world: World) -> None:
+    for what in sorted(what for what in RULES if re.search(r"\{(connection|retrieval)\}", what)):
+        names = await a_pacs(world, "L")  # each its own: some of them remove it
+        await world.cells(what, world.people, Thing("pacs", owner="L"), names)
+        for far in ("999999", "99999999999", "²", "-1"):
+            rows = dict.fromkeys(("connection", "retrieval"), far)
+            await world.cells(what, ("doctor.L", "administrator.L"), Thing("pacs", owner="nobody"), rows)
+    assert world.wrong == []
+
+
+async def a_pacs(world: World, letter: str) -> dict[str, str]:
+    """A connection and a retrieval from it; where it leads, nobody connects to."""
+    hospital = world.house.hospitals[letter]
+    async with world.house.database.system() as session:
+        connection = PacsConnection(
+            hospital_id=hospital, name="PACS", way="c-get", host="0.0.0.0", port=104, ae_title="PACS"
+        )
+        session.add(connection)
+        await session.flush()
+        person = world.house.people[f"doctor.{letter}"].person_id
+        retrieval = Retrieval(
+            hospital_id=hospital,
+            connection_id=connection.id,
+            person_id=person,
+            study_uid="2.25.1",
+            title="",
+            state="cancelled",
+        )
+        session.add(retrieval)
+        await session.flush()
+        return {"connection": str(connection.id), "retrieval": str(retrieval.id)}
 
 
 async def own_rows(world: World, name: str) -> dict[str, str]:

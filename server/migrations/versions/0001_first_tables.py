@@ -337,6 +337,67 @@ def upgrade() -> None:
         sa.UniqueConstraint("ae_title", "address", name=op.f("uq_dicom_peers_ae_title_address")),
     )
     op.create_table(
+        "pacs_connections",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("hospital_id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column(
+            "way",
+            sa.Enum("c-get", "c-move", "dicomweb", name="way", native_enum=False, length=32),
+            nullable=False,
+        ),
+        sa.Column("host", sa.String(), nullable=False),
+        sa.Column("port", sa.Integer(), nullable=False),
+        sa.Column("ae_title", sa.String(), nullable=False),
+        sa.Column("root", sa.String(), nullable=False),
+        sa.Column("sealed", sa.String(), nullable=False),
+        sa.Column("created_at", server.platform.db.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("removed_at", server.platform.db.UTCDateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["hospital_id"], ["hospitals.id"], name=op.f("fk_pacs_connections_hospital_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_pacs_connections")),
+    )
+    op.create_index("ix_pacs_connections_hospital_id", "pacs_connections", ["hospital_id"])
+    op.create_table(
+        "retrievals",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("hospital_id", sa.Integer(), nullable=False),
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("person_id", sa.Integer(), nullable=False),
+        sa.Column("study_uid", sa.String(), nullable=False),
+        sa.Column("title", sa.String(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "waiting",
+                "running",
+                "done",
+                "failed",
+                "cancelled",
+                name="state",
+                native_enum=False,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("done", sa.Integer(), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("failure", sa.String(), nullable=False),
+        sa.Column("study_id", sa.Integer(), nullable=True),
+        sa.Column("claim", sa.String(), nullable=False),
+        sa.Column("claimed_until", server.platform.db.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("begun_at", server.platform.db.UTCDateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["connection_id"], ["pacs_connections.id"], name=op.f("fk_retrievals_connection_id")
+        ),
+        sa.ForeignKeyConstraint(["hospital_id"], ["hospitals.id"], name=op.f("fk_retrievals_hospital_id")),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_retrievals_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_retrievals")),
+    )
+    op.create_index("ix_retrievals_hospital_id_begun_at", "retrievals", ["hospital_id", "begun_at"])
+    op.create_index("ix_retrievals_state", "retrievals", ["state"])
+    op.create_table(
         "earlier_codes",
         sa.Column("hospital_id", sa.Integer(), nullable=False),
         sa.Column("code", sa.String(), nullable=False),
@@ -726,6 +787,8 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_known_browsers_person_id"))
 
     op.drop_table("known_browsers")
+    op.drop_table("retrievals")
+    op.drop_table("pacs_connections")
     op.drop_table("earlier_codes")
     op.drop_table("dicom_peers")
     with op.batch_alter_table("consultations", schema=None) as batch_op:
