@@ -114,7 +114,8 @@ async def test_key_images_are_told(house: House) -> None:
     ]
 
 
-async def test_failed_sign_ins_and_new_passwords_are_told(house: House) -> None:
+async def test_failed_sign_ins_and_new_passwords_are_told(own_house: House) -> None:
+    house = own_house  # what others did is told there too
     name = f"nguoi{next(house.numbers)}"
     person = (await house.a_person(name, {"L": "doctor"})).person_id
     nobody, ledger = Caller(house), await Ledger.now(house)

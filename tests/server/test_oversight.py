@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import gc
 import time
 
 from sqlalchemy import insert
@@ -65,6 +66,8 @@ async def test_others_are_served_while_many_events_are_counted(own_house: House)
     await add(own_house, *((case, "request", at(day, 1), {"urgency": "routine"}) for case in range(EVENTS)))
     oversight = await own_house.by("oversight")
     await oversight.get("/oversight?first=2020-01-01&last=2020-01-01")  # the page itself is made ready once
+    gc.collect()
+    gc.freeze()  # what other tests left is not looked through meanwhile
     asked = asyncio.create_task(oversight.get(f"/oversight?first={day - dt.timedelta(days=99)}&last={day}"))
     turns, last = [], time.thread_time()
     while not asked.done():
@@ -73,4 +76,5 @@ async def test_others_are_served_while_many_events_are_counted(own_house: House)
         last = time.thread_time()
     assert (await asked).status == 200
     assert f"{EVENTS}" in (await asked).text.replace(".", "").replace("\u00a0", "")
+    gc.unfreeze()
     assert max(turns) < TURN_S
