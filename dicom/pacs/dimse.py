@@ -167,7 +167,8 @@ class _Lines:
         self._to, self._from = process.stdin, process.stdout
 
     def say(self, line: str) -> None:
-        self._to.write(line.encode() + b"\n")
+        if not self._to.is_closing():  # it may have said all and ended: uvloop takes no word to it any more
+            self._to.write(line.encode() + b"\n")
 
     def taken(self) -> None:
         """A file was taken in: the child may fetch one more."""

@@ -111,10 +111,6 @@ async def cancel(session: AsyncSession, retrieval: Retrieval, by: Principal) -> 
         await audit(session, "cancel-retrieval", f"retrieval:{retrieval.id}", by=by)
 
 
-class _Cancelled(Exception):
-    """The retrieval is no longer this worker's."""
-
-
 class Retriever:
     """The worker's side: takes the next retrieval that waits, and sees it through."""
 
@@ -131,7 +127,7 @@ class Retriever:
             try:
                 was_one = await self.once()
             except Exception:
-                log.exception("a retrieval could not be seen through")
+                log.exception("retrievals could not be looked up")
                 was_one = False
             if not was_one:
                 await asyncio.sleep(IDLE_S)
@@ -141,26 +137,16 @@ class Retriever:
         retrieval = await self._claim()
         if retrieval is None:
             return False
-        renewing = asyncio.create_task(self._renew(retrieval, asyncio.current_task()))
-        ended: dict[str, object] = {"state": State.FAILED, "failure": "too-costly"}
+        fetching = asyncio.create_task(self._fetch(retrieval))
+        holding = asyncio.create_task(self._hold(retrieval))
         try:
-            study_id = await self._fetch(retrieval)
-            ended = {"state": State.DONE, "failure": "", "study_id": study_id}
-        except PacsFailure as failure:
-            ended = {"state": State.FAILED, "failure": failure.code}
-        except _Cancelled:
-            return True
-        except asyncio.CancelledError:
-            if renewing.done() and not renewing.cancelled() and isinstance(renewing.exception(), _Cancelled):
-                task = asyncio.current_task()
-                assert task is not None
-                task.uncancel()
-                return True
-            raise
+            await asyncio.wait({fetching, holding}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            renewing.cancel()
-            await asyncio.gather(renewing, return_exceptions=True)
-        await self._write(retrieval, claimed_until=None, **ended)
+            for task in (fetching, holding):
+                task.cancel()
+            await asyncio.gather(fetching, holding, return_exceptions=True)
+        if not fetching.cancelled():
+            await self._write(retrieval, claimed_until=None, **_end_of(fetching))
         return True
 
     async def _claim(self) -> Retrieval | None:
@@ -189,14 +175,12 @@ class Retriever:
             )
             return found.one_or_none()
 
-    async def _renew(self, retrieval: Retrieval, task: "asyncio.Task[object] | None") -> None:
-        """Hold the claim; end the work when it is cancelled, which kills the child that speaks with the PACS."""
+    async def _hold(self, retrieval: Retrieval) -> None:
+        """Renew the claim; return when it is gone, for then the doctor has cancelled."""
         while True:
-            await asyncio.sleep(TOLD_S)
             if not await self._write(retrieval, claimed_until=now() + CLAIM):
-                assert task is not None
-                task.cancel()
-                raise _Cancelled
+                return
+            await asyncio.sleep(TOLD_S)
 
     async def _write(self, retrieval: Retrieval, **values: object) -> bool:
         """Write what is so now, as long as the retrieval is still ours: False when not."""
@@ -240,8 +224,7 @@ class Retriever:
                             done += 1
                     if time.monotonic() - told > TOLD_S:
                         told = time.monotonic()
-                        if not await self._write(retrieval, done=min(done, len(wanted))):
-                            raise _Cancelled
+                        await self._write(retrieval, done=min(done, len(wanted)))
         arrived = await self._have(retrieval)
         await self._write(retrieval, done=len(wanted & arrived))
         if wanted - arrived:
@@ -284,3 +267,13 @@ class Retriever:
         return select(studies.c.id).where(
             studies.c.owner_id == retrieval.hospital_id, studies.c.study_uid == retrieval.study_uid
         )
+
+
+def _end_of(fetching: "asyncio.Task[int]") -> dict[str, object]:
+    """What a fetch that ended by itself leaves in the row."""
+    fault = fetching.exception()
+    if fault is None:
+        return {"state": State.DONE, "failure": "", "study_id": fetching.result()}
+    if not isinstance(fault, PacsFailure):
+        log.error("a retrieval failed", exc_info=fault)
+    return {"state": State.FAILED, "failure": fault.code if isinstance(fault, PacsFailure) else "broken"}

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pydicom
 import pytest
+import uvloop
 from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind
@@ -132,6 +133,21 @@ async def test_only_what_is_missing_comes(archive: Archive, tmp_path: Path) -> N
     have = {uids[0], uids[2], uids[4], uids[1]}
     assert await fetched(archive, "2.25.71", tmp_path, have) == {uids[3], uids[5]}
     assert await fetched(archive, "2.25.71", tmp_path, set(uids)) == set()
+
+
+def test_a_study_comes_whole_on_the_loop_of_the_product(qrscp: int, tmp_path: Path) -> None:
+    """Slowly taken in: the child has ended long before its last file is taken."""
+
+    async def slowly() -> int:
+        count = 0
+        async with aclosing(dimse(qrscp).retrieve("2.25.71", set(), tmp_path)) as events:
+            async for event in events:
+                count += isinstance(event, Arrived)
+                await asyncio.sleep(0.3)
+        return count
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(slowly()) == 6
 
 
 async def test_a_study_that_is_no_more_is_said_to_be_gone(archive: Archive, tmp_path: Path) -> None:
