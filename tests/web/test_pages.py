@@ -17,7 +17,8 @@ from tools.screens import DESKTOP, PHONE, SCREENS, Screen, open_screen
 # What a browser does not show as a page of its own.
 NO_PAGE = re.compile(
     r"/(dicom-web|images|uploads|static|signal|api|healthz|readyz|metrics|icd10)"
-    r"|/documents/|/minutes/|calendar\.ics|^/desk/queue$|^/retrievals$|^/consultations/search$"  # the last leads to the list
+    r"|/documents/|/minutes/|calendar\.ics|^/desk/queue$|^/retrievals$"
+    r"|^/consultations/search$"  # leads to the list
 )
 SERIOUS = {"serious", "critical"}
 SIZES = (("desktop", DESKTOP), ("phone", PHONE))  # the phone last: targets are measured there

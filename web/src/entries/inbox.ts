@@ -3,6 +3,7 @@ import "./app";
 
 import { on } from "../dom";
 import { sentenceOf } from "../forms";
+import { mountPacs } from "../pacs";
 import { attach, detach } from "../studies";
 import { t } from "../text";
 import { toast } from "../toast";
@@ -34,3 +35,4 @@ on(document, "submit", "form[data-attach-study]", (form, event) => {
 });
 
 void mountCaseUpload(() => window.location.reload());
+void mountPacs(() => window.location.reload());
