@@ -67,6 +67,7 @@ async def _until_told() -> None:
 
 
 async def web(settings: Settings) -> None:
+    gc.disable()  # nothing that comes now is garbage
     from aiohttp.web import AppRunner, TCPSite
 
     from server.app import build_app
@@ -75,6 +76,7 @@ async def web(settings: Settings) -> None:
     await runner.setup()
     await TCPSite(runner, settings.host, settings.port, backlog=512).start()
     gc.freeze()  # what is here now stays: a collection need not walk through it while a frame waits
+    gc.enable()
     log.info("web is open")
     await _until_told()
     await runner.cleanup()

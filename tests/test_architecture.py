@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from fnmatch import fnmatch
@@ -81,6 +82,9 @@ FIRST = {
     "tools.terminal",
     "tools.web_build",
 }
+
+# Packages that would hold up every start of the pages by a good part of a second.
+SLOW = ["pydicom", "pynetdicom", "numpy", "imagecodecs", "PIL", "icalendar", "alembic"]
 
 SAYS_NOTHING = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
 
@@ -215,6 +219,12 @@ def test_a_planted_import_of_one_that_imports_it_is_found() -> None:
     graph = {module: needed_first(module, source) for module, source in MODULES.items()}
     graph["server.platform.db"] |= needed_first("server.platform.db", planted)
     assert {"server.app", "server.platform.db"} <= set(cycle(graph))
+
+
+def test_the_pages_open_without_what_only_images_need() -> None:
+    told = f"import server.app, sys; print([name for name in {SLOW!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", told], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def scripts() -> dict[str, set[str]]:

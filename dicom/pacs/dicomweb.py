@@ -13,10 +13,10 @@ from typing import Any, Final
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
-from pydicom.datadict import tag_for_keyword
 from yarl import URL
 
 from dicom import uid
+from dicom.keywords import tag_of
 from dicom.pacs.failures import PacsFailure
 from dicom.pacs.found import (
     MAX_ASKED,
@@ -225,7 +225,7 @@ def _of_status(status: int, address: str) -> str:
 
 def _text(one: Mapping[str, Any], keyword: str) -> str:
     """A value of the DICOM JSON model as text, several with a backslash between."""
-    element = one.get(f"{tag_for_keyword(keyword):08X}")
+    element = one.get(tag_of(keyword) or "")
     values = element.get("Value") if isinstance(element, dict) else None
     if not isinstance(values, list):
         return ""

@@ -7,7 +7,6 @@ from typing import Literal
 from aiohttp import web
 
 from server.consultation import schedule
-from server.consultation.calendar import MEDIA_TYPE, Booking, Guest, Method, invitation
 from server.consultation.join import NoSession
 from server.consultation.journey import Side
 from server.consultation.model import Consultation
@@ -113,6 +112,9 @@ def _day(asked: web.Request) -> dt.date:
 @routes.get("/consultations/{consultation}/calendar.ics")
 async def get_calendar(asked: web.Request) -> web.Response:
     """The session to come as a calendar file; a cancelled one takes itself back."""
+    # The pages are open sooner without the library, which few requests need.
+    from server.consultation.calendar import MEDIA_TYPE, Booking, Guest, Method, invitation
+
     case: Consultation = asked[THING]
     booked = next_session(case) or (case.sessions[-1] if case.sessions else None)
     if booked is None:
