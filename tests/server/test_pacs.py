@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import AsyncIterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from pynetdicom import AE, evt
+from pynetdicom.sop_class import (
+    StudyRootQueryRetrieveInformationModelFind,
+    StudyRootQueryRetrieveInformationModelGet,
+)
 from sqlalchemy import func, select, update
 
 from dicom.index import instances, studies
@@ -182,6 +188,59 @@ async def test_a_silent_pacs_is_left_when_the_doctor_cancels(house: House, retri
     assert (await lines(house))[0]["state"] == "cancelled"
     assert list((house.settings.data_dir / "pacs").iterdir()) == []
     assert not await retriever.once()
+
+
+@contextmanager
+def a_liar(listed: Sequence[Dataset], sent: Sequence[Dataset]) -> Iterator[int]:
+    """A PACS that names some instances and sends others; yields its port."""
+
+    def find(event: evt.Event) -> Iterator[tuple[int, Dataset]]:
+        for ds in listed:
+            answer = Dataset()
+            for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID"):
+                setattr(answer, keyword, getattr(ds, keyword))
+            yield 0xFF00, answer
+            if event.identifier.QueryRetrieveLevel == "SERIES":
+                return
+
+    def get(event: evt.Event) -> Iterator[object]:
+        yield len(sent)
+        for ds in sent:
+            yield 0xFF00, ds
+
+    ae = AE(ae_title=TITLE)
+    ae.add_supported_context(StudyRootQueryRetrieveInformationModelFind)
+    ae.add_supported_context(StudyRootQueryRetrieveInformationModelGet)
+    ae.add_supported_context(CTImageStorage, scu_role=False, scp_role=True)
+    server = ae.start_server(
+        (HOST, 0), block=False, evt_handlers=[(evt.EVT_C_FIND, find), (evt.EVT_C_GET, get)]
+    )
+    assert server is not None
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+
+
+def sendable(slices: Sequence[Dataset]) -> list[Dataset]:
+    for ds in slices:
+        ds.file_meta = FileMetaDataset()
+        ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    return list(slices)
+
+
+@pytest.mark.parametrize(("study", "kept_of"), [(64, 0), (63, 2)])
+async def test_what_was_not_asked_for_is_not_kept_and_what_is_missing_is_said(
+    house: House, retriever: Retriever, study: int, kept_of: int
+) -> None:
+    """The images of another study, or two of four."""
+    with a_liar(a_study(63, 4), sendable(a_study(study, 2))) as port:
+        await pull(house, await connect(house, dimse_form(port)), "2.25.63")
+        assert await retriever.once()
+    [line] = await lines(house)
+    assert line["state"] == "failed"
+    assert ("chưa gửi đủ" if kept_of else "sai chuẩn") in line["sentence"]
+    assert len(await kept(house)) == kept_of
 
 
 async def test_what_is_wrong_is_said_at_the_field_and_by_the_test(house: House) -> None:
