@@ -68,7 +68,7 @@ def alone() -> Iterator[None]:
 def prepare(*, for_tests: bool) -> None:
     with alone():
         sync(DEV_LOCK if for_tests else RUN_LOCK)
-        web_build.build()
+        web_build.build(for_tests=for_tests)
 
 
 def run(*arguments: str) -> int:

@@ -39,18 +39,21 @@ def sources(folder: Path = WEB) -> Iterator[Path]:
             yield path
 
 
-def install_packages() -> None:
-    wanted = digest(PACKAGE_LOCK)
-    if is_stamped(PACKAGES_STAMP, wanted):
+def install_packages(*, for_tests: bool = False) -> None:
+    """What the build needs, a third of what is locked; for tests and linters all of it."""
+    lock = digest(PACKAGE_LOCK)
+    every, some = f"{lock} with tools", lock
+    if is_stamped(PACKAGES_STAMP, every) or (not for_tests and is_stamped(PACKAGES_STAMP, some)):
         return
     say("installing web packages")
-    if not succeeds(npm("ci", "--no-progress"), environment(), WEB):
+    which = [] if for_tests else ["--omit=dev"]
+    if not succeeds(npm("ci", "--no-progress", *which), environment(), WEB):
         raise Stop(not_fetched("web", "npm"))
-    PACKAGES_STAMP.write_text(wanted)
+    PACKAGES_STAMP.write_text(every if for_tests else some)
 
 
-def build() -> None:
-    install_packages()
+def build(*, for_tests: bool = False) -> None:
+    install_packages(for_tests=for_tests)
     wanted = digest(*sources())
     if is_stamped(BUILD_STAMP, wanted):
         return
