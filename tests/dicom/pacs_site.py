@@ -27,7 +27,7 @@ def dimse(
 
 
 @contextmanager
-def dcmqrscp(folder: Path, gateway_port: int = 1, hosts: str = "ANY") -> Iterator[int]:
+def dcmqrscp(folder: Path, gateway_port: int = 1) -> Iterator[int]:
     """The archive of dcmtk; yields its port. It sends images to `HOICHAN` at `gateway_port`."""
     path = program("dcmqrscp")
     storage = folder / "storage"
@@ -39,7 +39,7 @@ def dcmqrscp(folder: Path, gateway_port: int = 1, hosts: str = "ANY") -> Iterato
             f"NetworkTCPPort = {ports[0]}\nMaxPDUSize = 16384\nMaxAssociations = 16\n"
             f"HostTable BEGIN\nours = ({OURS}, {HOST}, {gateway_port})\nHostTable END\n"
             "VendorTable BEGIN\nVendorTable END\n"
-            f"AETable BEGIN\n{TITLE} {storage} RW (500, 2048mb) {hosts}\nAETable END\n"
+            f"AETable BEGIN\n{TITLE} {storage} RW (500, 2048mb) ANY\nAETable END\n"
         )
         return [path, "-c", str(config)]
 
