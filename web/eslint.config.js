@@ -15,5 +15,5 @@ export default tseslint.config(
       "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
     },
   },
-  { files: ["vite.config.ts", "eslint.config.js"], rules: { "no-restricted-syntax": "off" } },
+  { files: ["vite.config.ts", "vitest.config.ts", "eslint.config.js"], rules: { "no-restricted-syntax": "off" } },
 );

@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { resolve } from "node:path";
 
-import { defineConfig } from "vitest/config";
+import { defineConfig } from "vite";
 
 import { compress } from "./build/compress.ts";
 import { styles } from "./build/styles.ts";
@@ -24,5 +24,4 @@ export default defineConfig({
     },
   },
   worker: { format: "es" },
-  test: { environment: "happy-dom", include: ["src/**/*.test.ts"] },
 });
