@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from server.platform import logs
 from server.platform.errors import Refusal
 from server.platform.settings import Settings
-from server.roles import ProcessRole
+from server.roles import DEMO_IS_THERE, ProcessRole
 
 # Imported when one of them is asked for: `run` starts sooner without them.
 LATER: Final = {
@@ -80,11 +80,11 @@ def run(
     if demo:
         from server.people.demo import say_log_ins
 
-        if not (settings.data_dir / roles.DEMO_IS_THERE).exists():
+        if not (settings.data_dir / DEMO_IS_THERE).exists():
             from server.commands.demo import fill
 
             asyncio.run(fill(settings, typer.echo, rows=True, images=False))
-            (settings.data_dir / roles.DEMO_IS_THERE).touch()
+            (settings.data_dir / DEMO_IS_THERE).touch()
         say_log_ins(settings.origin, typer.echo)
     raise typer.Exit(roles.run_all(settings, extra=("demo", "--no-rows") if demo else ()))
 
@@ -99,7 +99,10 @@ def demo(
 
     os.environ["HOICHAN_DEMO"] = "true"
     logs.set_up()
-    asyncio.run(data.fill(Settings(), typer.echo, rows=rows, images=images))
+    settings = Settings()
+    asyncio.run(data.fill(settings, typer.echo, rows=rows, images=images))
+    if rows:
+        (settings.data_dir / DEMO_IS_THERE).touch()
 
 
 @app.command()

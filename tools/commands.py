@@ -73,7 +73,12 @@ def prepare(*, for_tests: bool) -> None:
 
 def run(*arguments: str) -> int:
     """Start the service with demo data."""
-    prepare(for_tests=False)
+    with alone(), ThreadPoolExecutor(1) as beside:
+        sync(RUN_LOCK)
+        if not arguments and not web_build.is_built():
+            # The first time, another core writes the demo's people and cases meanwhile.
+            beside.submit(succeeds, [PY, "-m", "server", "demo", "--no-images"], environment())
+        web_build.build()
     say("starting the service")
     command = [PY, "-m", "server", "run", *(arguments or ["--demo"])]
     os.execve(PY, command, environment())  # noqa: S606 (the service takes this process over)

@@ -52,6 +52,10 @@ def install_packages(*, for_tests: bool = False) -> None:
     PACKAGES_STAMP.write_text(every if for_tests else some)
 
 
+def is_built() -> bool:
+    return is_stamped(BUILD_STAMP, digest(*sources()))
+
+
 def build(*, for_tests: bool = False) -> None:
     install_packages(for_tests=for_tests)
     wanted = digest(*sources())
