@@ -30,7 +30,7 @@ from dicom.pacs.found import (
     chosen,
     patterns,
 )
-from dicom.pacs.network import Networks
+from dicom.pacs.network import Limits, Networks
 
 _JSON: Final = "application/dicom+json"
 _INSTANCE: Final = 'multipart/related; type="application/dicom"; transfer-syntax=*'
@@ -46,17 +46,6 @@ class Endpoint:
 
     root: str
     authorization: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much of us a PACS may take."""
-
-    answer_s: float = 30
-    idle_s: float = 60
-    retrieval_s: float = 3 * 3600
-    instance_bytes: int = 2 << 30
-    retrieval_bytes: int = 20 << 30
 
 
 @dataclass(frozen=True, slots=True)

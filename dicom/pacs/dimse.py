@@ -27,7 +27,7 @@ from dicom.pacs.found import (
     chosen,
     patterns,
 )
-from dicom.pacs.network import Networks
+from dicom.pacs.network import Limits, Networks
 from dicom.sandbox import environment
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
@@ -51,17 +51,6 @@ class Peer:
     called: str
     calling: str
     way: Way = Way.GET
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much of us a PACS may take."""
-
-    answer_s: float = 30  # a test or a search, from beginning to end
-    idle_s: float = 60  # no byte for so long
-    retrieval_s: float = 3 * 3600
-    retrieval_bytes: int = 20 << 30
-    instance_bytes: int = 2 << 30
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,7 @@
-"""Which addresses we connect to: a hospital's administrator types them, so not each may be reached from here."""
+"""Which addresses we connect to, and how much of us they may take.
+
+A hospital's administrator types them, so not each may be reached from here.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,24 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from dicom.pacs.failures import PacsFailure
 
 _Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 _Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of us a PACS may take."""
+
+    answer_s: float = 30  # a test or a search, from beginning to end
+    idle_s: float = 60  # no byte for so long
+    retrieval_s: float = 3 * 3600
+    retrieval_bytes: int = 20 << 30
+    instance_bytes: int = 2 << 30
 
 
 class Networks:

@@ -8,7 +8,6 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 REGISTRY = CollectorRegistry()
 REQUESTS = Counter("hoichan_requests", "Requests by route and status", ["what", "status"], registry=REGISTRY)
 SECONDS = Histogram("hoichan_request_seconds", "Time to answer", ["what"], registry=REGISTRY)
-SOCKETS = Gauge("hoichan_sockets", "Open room sockets", registry=REGISTRY)
 DEAD_JOBS = Gauge("hoichan_dead_jobs", "Jobs that nobody tries any more", ["kind"], registry=REGISTRY)
 
 

@@ -35,7 +35,6 @@ class Principal:
     sign_in: str  # "s12" for a browser's sign-in, "t3" for a token: what a revocation names
     is_host: bool = False
     is_demo: bool = False
-    theme: str = "auto"
 
     @property
     def is_script(self) -> bool:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
-from dicom.pacs.dimse import Dimse, Limits, Peer, Way
-from dicom.pacs.network import Networks
+from dicom.pacs.dimse import Dimse, Peer, Way
+from dicom.pacs.network import Limits, Networks
 from tests.dicom.builders import a_dataset, a_file
 from tests.services import HOST, Server, program, started
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +23,20 @@ def test_the_entry_parses_on_a_python_that_is_too_old() -> None:
     source = (ROOT / "tools/bootstrap.py").read_text()
 
     assert ast.parse(source, feature_version=(3, 6)).body
+
+
+def test_the_pages_are_built_from_what_a_run_installs() -> None:
+    """`make run` leaves the development packages out, and `make test` would not notice that one is needed."""
+    run = json.loads((ROOT / "web/package.json").read_text())["dependencies"]
+    files = [
+        ROOT / "web/vite.config.ts",
+        *(ROOT / "web/build").glob("*.ts"),
+        *(ROOT / "web/src").rglob("*.ts"),
+    ]
+    read = "".join(file.read_text() for file in files if not file.name.endswith(".test.ts"))
+    named = re.findall(r"""(?:from|import) "((?:@[^/"]+/)?[a-z][^/":]*)["/]""", read)
+    assert {"vite", "postcss", "yjs"} <= set(named)
+    assert set(named) <= run.keys()
 
 
 def test_the_pin_of_a_package_is_its_version_and_all_its_hashes() -> None:
