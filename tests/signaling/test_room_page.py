@@ -91,6 +91,22 @@ async def test_two_people_see_and_hear_each_other_and_write(house: RoomHouse, ne
     await expect(hoa.locator(".face")).to_have_count(1)
 
 
+async def test_minutes_that_do_not_load_leave_the_call_alone_and_say_what_to_do(
+    house: RoomHouse, new_page: NewPage
+) -> None:
+    page = await new_page(viewport={"width": 1366, "height": 768})
+    await page.route("**/assets/minutes-*", lambda route: route.abort())
+    await page.goto(house.page_url(HUONG))
+    await page.locator("#tab-minutes").click()
+    panel = page.locator("#panel-minutes")
+    await expect(panel).to_contain_text("Chưa tải được phần ghi biên bản")
+    await expect(panel.get_by_role("link", name="Mở trang biên bản")).to_have_attribute("href", "/minutes")
+    await expect(page.locator(".face")).to_have_count(1)
+    await page.unroute("**/assets/minutes-*")
+    await panel.get_by_role("button", name="Tải lại trang").click()
+    await expect(panel).not_to_contain_text("Chưa tải được phần ghi biên bản")
+
+
 async def test_a_reloaded_page_is_back_in_its_place(house: RoomHouse, new_page: NewPage) -> None:
     huong = await enter(house, new_page, HUONG)
     hoa = await enter(house, new_page, HOA)

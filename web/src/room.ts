@@ -5,8 +5,9 @@
 
 import { Call } from "./call";
 import { Controls } from "./controls";
-import { announce, postJson, Refused } from "./dom";
+import { announce, element, postJson, Refused } from "./dom";
 import { showDevices } from "./devicebox";
+import { notLoaded } from "./late";
 import type { Mark as WireMark, Received, View as WireView } from "./messages";
 import { Chat } from "./panels/chat";
 import { People } from "./panels/people";
@@ -133,9 +134,19 @@ export class Room {
   private openMinutes(): void {
     if (this.hasMinutes) return;
     this.hasMinutes = true;
-    void this.parts.mountMinutes(part("panel-minutes")).then((minutes) => {
-      this.minutes = minutes;
-    });
+    const panel = part("panel-minutes");
+    this.parts.mountMinutes(panel).then(
+      (minutes) => {
+        this.minutes = minutes;
+      },
+      () => panel.replaceChildren(this.minutesNotLoaded()),
+    );
+  }
+
+  private minutesNotLoaded(): HTMLElement {
+    const page = element("a", { href: this.data.minutes_root, target: "_blank", rel: "noopener" }, t("Mở trang biên bản"));
+    const what = t("Chưa tải được phần ghi biên bản: đường truyền yếu. Cuộc hội chẩn vẫn tiếp tục; tải lại trang thì vào lại đúng chỗ này.");
+    return notLoaded(what, element("p", {}, page));
   }
 
   private async ticket(): Promise<string> {

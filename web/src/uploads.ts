@@ -1,5 +1,6 @@
 /** The upload of studies on the pages that have a place for it (#upload); its script is loaded only there. */
 import { sentenceOf } from "./forms";
+import { notLoaded } from "./late";
 import { attach } from "./studies";
 import { t } from "./text";
 import { toast } from "./toast";
@@ -8,13 +9,17 @@ import { toast } from "./toast";
 export async function mountCaseUpload(done: () => void): Promise<void> {
   const root = document.getElementById("upload");
   if (!root) return;
-  const { mountUpload } = await import("./upload");
+  const upload = await import("./upload").catch(() => null);
+  if (!upload) {
+    root.replaceChildren(notLoaded(t("Chưa tải được phần gửi ảnh: đường truyền yếu. Những gì đã nhập vẫn còn.")));
+    return;
+  }
   const { consultation, limit } = root.dataset;
   const tie = async (ids: number[]): Promise<void> => {
     if (consultation === undefined) return;
     for (const id of ids) await attach(`/consultations/${consultation}`, id);
   };
-  mountUpload(root, {
+  upload.mountUpload(root, {
     endpoint: "/uploads",
     ...(limit === undefined ? {} : { limitBytes: Number(limit) }),
     onStudies(ids, refused) {
