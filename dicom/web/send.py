@@ -6,8 +6,10 @@ import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from aiohttp import web
+from aiohttp.hdrs import METH_HEAD
 
 from dicom.ports import Malformed, Refused
 from dicom.texts import later
@@ -43,6 +45,17 @@ class _Together(web.StreamResponse):
     """Its headers go out with the first of its content, as those of `web.Response` do."""
 
     _send_headers_immediately = False
+
+    async def write_at_once(self, pieces: Sequence[bytes | memoryview]) -> None:
+        """Hand the headers and all pieces to the system in one call, without joining them.
+
+        aiohttp does so only for its own headers and one piece, hence its private words. A frame is then one
+        `writev` where it was three, and the other side is woken once: 8 to 10 % more frames a second.
+        """
+        writer: Any = self._payload_writer
+        writer._writelines((writer._headers_buf, *pieces))
+        writer._headers_buf, writer._headers_written = None, True
+        await writer.drain()
 
 
 async def send_bytes(
@@ -112,6 +125,18 @@ async def _stream(
         request.transport.set_write_buffer_limits(BUFFER_BYTES)
     response = _Together(status=status, headers=headers)
     await response.prepare(request)
+    in_memory = [content for content in contents if isinstance(content, bytes | memoryview)]
+    if request.method == METH_HEAD:
+        pass  # aiohttp would send what we write
+    elif len(in_memory) == len(contents):
+        await response.write_at_once(in_memory)
+    else:
+        await _write_in_turn(response, contents)
+    await response.write_eof()
+    return response
+
+
+async def _write_in_turn(response: web.StreamResponse, contents: Sequence[Content]) -> None:
     try:
         for content in contents:
             if isinstance(content, bytes | memoryview):
@@ -121,8 +146,6 @@ async def _stream(
                     await response.write(chunk)
     except Refused as gone:
         raise ConnectionResetError from gone
-    await response.write_eof()
-    return response
 
 
 def _head(boundary: str, part: Part, *, is_first: bool) -> bytes:

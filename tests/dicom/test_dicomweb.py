@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import io
+import random
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from dicomweb_client import DICOMwebClient
 from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
+from yarl import URL
 
 from dicom.ports import Scope
 from dicom.sandbox import Sandbox
@@ -212,6 +214,24 @@ async def test_native_frames_come_straight_from_the_file(web: DicomWeb) -> None:
         assert (
             answer.headers["Content-Type"] == "application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1"
         )
+
+
+async def test_a_reader_slower_than_the_line_gets_every_byte(web: DicomWeb) -> None:
+    pixels = random.Random(1).randbytes(24 << 20)
+    await stored(web, a_file(a_dataset(Rows=1024, Columns=1024, NumberOfFrames=12, PixelData=pixels)))
+    address = URL(f"{web.root}{INSTANCE}/frames/7")
+    reader, writer = await asyncio.open_connection(address.host, address.port, limit=4096)
+    try:
+        for _ in range(2):  # the second on the same connection: nothing was left of the first
+            accept = 'multipart/related; type="application/octet-stream"'
+            writer.write(f"GET {address.path} HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\n\r\n".encode())
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(head.partition(b"Content-Length: ")[2].partition(b"\r\n")[0])
+            await asyncio.sleep(0.2)  # meanwhile the system's own buffers are full
+            body = await reader.readexactly(length)
+            assert body.partition(b"\r\n\r\n")[2].rpartition(b"\r\n--")[0] == pixels[12 << 20 : 14 << 20]
+    finally:
+        writer.close()
 
 
 async def test_one_frame_has_ranges_and_a_strong_name(web: DicomWeb) -> None:

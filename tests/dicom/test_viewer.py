@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator
@@ -108,6 +109,21 @@ async def test_a_frame_is_the_image_exactly_and_may_be_kept_for_ever(visit: Visi
     assert np.array_equal(decoded, pydicom.dcmread(get_testdata_file("CT_small.dcm")).pixel_array)
     facts = json.loads(headers["frame-facts"])
     assert (facts["bits"], facts["signed"], facts["cuts"][0]) == (16, True, len(body))
+
+
+async def test_a_frames_head_is_its_headers_alone(visit: Visit) -> None:
+    study, _, instance = await visit.put("CT_small.dcm")
+    path = f"/images/studies/{study}/instances/{instance}/frames/1"
+    url = visit.client.make_url(path)
+    assert url.host is not None and url.port is not None
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    ask = f"HEAD {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    writer.write(ask.encode())
+    head, edge, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    assert (head.split()[1], edge, body) == (b"200", b"\r\n\r\n", b"")
+    _, _, whole = await visit.get(path.removeprefix("/images/"))
+    assert f"Content-Length: {len(whole)}".encode() in head
 
 
 async def test_a_level_and_a_range_give_the_parts_of_the_same_bytes(visit: Visit) -> None:
