@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 RESTART_S = (0.5, 1, 2, 5, 10)  # the longer it keeps falling, the longer we wait
 STEADY_S = 30.0
 FIRST_S = 20.0
+GARBAGE_AFTER = 20_000  # objects; a request makes hundreds, and hardly any that point at each other
 
 
 DEMO_IS_THERE = ".demo"
@@ -76,6 +77,7 @@ async def web(settings: Settings) -> None:
     await runner.setup()
     await TCPSite(runner, settings.host, settings.port, backlog=512).start()
     gc.freeze()  # what is here now stays: a collection need not walk through it while a frame waits
+    gc.set_threshold(GARBAGE_AFTER)
     gc.enable()
     log.info("web is open")
     await _until_told()

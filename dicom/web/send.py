@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -100,7 +100,7 @@ async def send(request: web.Request, part: Part, etag: str) -> web.StreamRespons
 
 async def send_parts(request: web.Request, media_type: str, parts: Sequence[Part]) -> web.StreamResponse:
     """Send parts one after the other (RFC 2387); each is read only when the line has taken the one before."""
-    boundary = secrets.token_hex(16)
+    boundary = os.urandom(16).hex()
     heads = [_head(boundary, part, is_first=not index) for index, part in enumerate(parts)]
     end = f"\r\n--{boundary}--\r\n".encode()
     headers = {
