@@ -82,7 +82,7 @@ class Dimse:
         return chosen(question, found)
 
     async def retrieve(self, study_uid: str, have: Set[str], folder: Path) -> AsyncGenerator[Event, None]:
-        order = {"do": "retrieve", "study": study_uid, "have": sorted(have), "folder": str(folder)}
+        order = {"do": "retrieve", "study": study_uid, "have": sorted(have)}
         listed: set[str] = set()
         async with self._child(order, self.limits.retrieval_s, folder) as lines:
             async for line in lines:
@@ -92,7 +92,7 @@ class Dimse:
                     case {"all": True}:
                         yield Listed(frozenset(listed))
                     case {"file": int(number)}:
-                        path = folder / f"{number}.dcm"
+                        path = lines.folder / f"{number}.dcm"
                         yield Arrived(path)
                         await asyncio.to_thread(path.unlink, missing_ok=True)
                         lines.taken()
@@ -107,14 +107,14 @@ class Dimse:
     ) -> AsyncIterator[_Lines]:
         peer, limits = self.peer, self.limits
         address = await self.networks.address(peer.host, peer.port)
-        with tempfile.TemporaryDirectory(prefix="hoichan-pacs-") as nowhere:
-            where = folder or Path(nowhere)
+        # A folder of the child's own: a file cut short in it goes with it.
+        with tempfile.TemporaryDirectory(prefix="hoichan-pacs-", dir=folder) as where:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
                 "dicom.pacs",
                 cwd=_ROOT,
-                env=environment() | {"TMPDIR": str(where)},
+                env=environment() | {"TMPDIR": where},
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,
@@ -128,13 +128,13 @@ class Dimse:
                 "called": peer.called,
                 "calling": peer.calling,
                 "way": peer.way,
-                "folder": str(where),
+                "folder": where,
                 "idle_s": limits.idle_s,
                 "longest_s": longest_s,
                 "bytes": limits.retrieval_bytes,
                 "instance_bytes": limits.instance_bytes,
             }
-            lines = _Lines(process)
+            lines = _Lines(process, Path(where))
             try:
                 async with asyncio.timeout(longest_s + _GRACE_S):
                     lines.say(json.dumps(told))
@@ -150,7 +150,8 @@ class Dimse:
 class _Lines:
     """What the child says, line by line, until it is done. Raises PacsFailure, the child's own or for its end."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, folder: Path) -> None:
+        self.folder = folder
         assert process.stdin is not None
         assert process.stdout is not None
         self._to, self._from = process.stdin, process.stdout
