@@ -7,6 +7,7 @@ import shutil
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import asynccontextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -36,6 +37,20 @@ CHROMIUM_FLAGS = (
 # Fewer frames to encode and decode, in software, beside all else that a test runs.
 SLOW_CAMERA = "--use-fake-device-for-media-stream=fps=5"
 NewPage = Callable[..., Awaitable[Page]]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deal the long tests out to the workers, each at the start of its share: none begins one when others end."""
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    long = [item for item in items if item.get_closest_marker("long")]
+    others = iter([item for item in items if not item.get_closest_marker("long")])
+    left, dealt = len(items), []
+    for worker in range(workers):
+        share = left // (workers - worker)  # as xdist's worksteal cuts it
+        first = long[worker::workers]
+        dealt += [*first, *islice(others, max(0, share - len(first)))]
+        left -= share
+    items[:] = [*dealt, *others]
 
 
 @pytest.fixture(scope="session")

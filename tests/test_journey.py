@@ -40,6 +40,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [*stack, *(folder / f"{number}.dcm" for number in range(1, len(REAL) + 1))]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 async def test_a_consultation_goes_from_the_request_to_the_signed_minutes(
     site: Site, images: list[Path], new_page: NewPage

@@ -21,7 +21,7 @@ from tests.place import Place, another_place
 from tests.product import Site
 from tests.services import NotInstalled
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.long]
 
 AWAY_S = 20
 # As a hospital's firewall would have it: no way but the TURN server's.

@@ -237,6 +237,7 @@ def of_cases() -> list[str]:
     return sorted(what for what in RULES if "{consultation}" in what)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(400)
 async def test_cases_answer_as_the_oracle_says(world: World) -> None:
     before = await state_of(world)
@@ -301,6 +302,7 @@ async def test_pages_of_foreign_and_missing_cases_are_the_same_to_the_letter(wor
     assert len(seen) == 1
 
 
+@pytest.mark.long
 async def test_other_addresses_answer_as_the_oracle_says(world: World) -> None:
     for what in sorted(what for what in RULES if "{consultation}" not in what and "{" not in what):
         await world.cells(what, world.people, Thing("none"), {})

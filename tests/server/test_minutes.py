@@ -186,6 +186,7 @@ FORGERIES = {
 }
 
 
+@pytest.mark.long
 async def test_minutes_that_were_altered_after_signing_are_not_printed(own_house: House) -> None:
     house = own_house
     doctor = await house.by("doctor.L")

@@ -226,6 +226,7 @@ async def test_two_who_join_at_once_both_come_in(house: House) -> None:
     assert (await house.case(walk.id)).stage == "in-session"
 
 
+@pytest.mark.long
 async def test_of_fifty_bookings_from_two_processes_one_stays(house: House) -> None:
     """One specialist, who works in both supporting hospitals; half of the cases at each of them."""
     name = f"wanted{next(house.numbers)}"

@@ -119,6 +119,7 @@ async def test_a_reloaded_page_is_back_in_its_place(house: RoomHouse, new_page: 
     await expect(hoa.locator(".face")).to_have_count(2)
 
 
+@pytest.mark.long
 async def test_twenty_seconds_without_network_are_repaired_without_a_click(
     house: RoomHouse, new_page: NewPage
 ) -> None:

@@ -47,6 +47,7 @@ async def sign(page: Page, password: str = PASSWORD) -> None:
     await page.click("#sign-form button")
 
 
+@pytest.mark.long
 async def test_two_people_write_the_minutes_and_sign_them(house: House, new_page: NewPage) -> None:
     case = await house.a_consultation("minutes-open")
     doctor, expert = (
@@ -163,6 +164,7 @@ async def in_the_room(house: House, new_page: NewPage, name: str, case: str) -> 
     return page
 
 
+@pytest.mark.long
 async def test_in_the_room_words_and_key_images_are_there_at_once(house: House, new_page: NewPage) -> None:
     study = await house.a_study("L", PixelData=bytes(range(256)) * 32)
     case = await house.a_consultation("in-session", study_ids=(study,))
