@@ -151,12 +151,17 @@ class Database:
         self.url = url
         if self.is_sqlite:
             Path(url.partition(":///")[2]).parent.mkdir(parents=True, exist_ok=True)
-            self.engine: AsyncEngine = create_async_engine(url, pool_size=8, max_overflow=8)
+            # An error names its statement, never its values: they are patients.
+            self.engine: AsyncEngine = create_async_engine(
+                url, pool_size=8, max_overflow=8, hide_parameters=True
+            )
             _prepare_sqlite(self.engine)
             self._reader: Engine | None = _sqlite_reader(url)
         else:
             self._reader = None
-            self.engine = create_async_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True)
+            self.engine = create_async_engine(
+                url, pool_size=10, max_overflow=10, pool_pre_ping=True, hide_parameters=True
+            )
         self._writer = self.engine.execution_options(writes=True)
         self.doorbell: Doorbell = _silent
 
@@ -214,7 +219,7 @@ def _all_rows(engine: Engine, statement: Select[Any]) -> Sequence[Any]:
 
 def _sqlite_reader(url: str) -> Engine:
     """Connections that cannot write, for reading in threads."""
-    engine = create_engine(url.replace("+aiosqlite", ""), pool_size=8, max_overflow=8)
+    engine = create_engine(url.replace("+aiosqlite", ""), pool_size=8, max_overflow=8, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _connect(dbapi: Any, _record: Any) -> None:
