@@ -45,6 +45,7 @@ PROXY_VARIABLES = {"http_proxy", "https_proxy", "no_proxy", "all_proxy"}
 # In a mount and process space of its own, all of it is gone when the first process ends, even when killed.
 ENTER = """
 root=$1; shift
+mount --bind "$root" "$root" # network namespaces (ip-netns) want a mount where the root is
 mount --bind /dev "$root/dev"
 mount -t tmpfs tmpfs "$root/dev/shm"
 mount -t proc proc "$root/proc"
