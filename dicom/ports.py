@@ -7,7 +7,7 @@ writes them as RFC 9457 problem details and adds nothing of the request to them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -47,6 +47,10 @@ class Ports(Protocol):
     @property
     def public_url(self) -> str:
         """What addresses in answers begin with (`https://host`); "" where the request's own host will do."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What the server adds to every answer under these routes, but for Cache-Control."""
 
     async def scope(self, request: web.Request) -> Scope:
         """Decide what this request may read and store. Raises the server's own refusals (401, 404)."""

@@ -26,7 +26,7 @@ from server.platform import keys
 from server.platform.db import Database
 from server.platform.errors import NotFound
 from server.platform.events import audit, ring
-from server.platform.http import principal
+from server.platform.http import principal, standing_headers
 from server.platform.jobs import enqueue
 from server.platform.pages import gettext
 from server.platform.policy import Policy, Principal, Reach, Role, Row, roles
@@ -66,6 +66,7 @@ class Imaging:
         self.sandbox = Sandbox(readable=[settings.store_dir])
         self.frames = FrameCache(settings.data_dir / "frames", self.store, self.sandbox)
         self.public_url = settings.public_url.rstrip("/")
+        self.headers = standing_headers(is_https=settings.is_https)
         self._database = database
         self._scopes = Fresh(SCOPE_KEPT_S, self._case_scope)
         self._sittings: Recent[tuple[str, str], bool] = Recent(SITTING_S)

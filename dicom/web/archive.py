@@ -20,6 +20,7 @@ from dicom.query import statements
 from dicom.texts import later
 from dicom.web.cache import Cache
 from dicom.web.mapped import MappedFiles
+from dicom.web.send import head_of
 
 TRUST_S = 1.0  # how long a study's row is believed: a removed study is gone after this
 MAX_INSTANCES = 100_000  # about 60 MB
@@ -76,6 +77,7 @@ class Archive:
 
     def __init__(self, prefix: str, ports: Ports) -> None:
         self.ports = ports
+        self.standing = head_of(ports.headers)
         self.files = MappedFiles(ports.store)
         self._frames: Cache[str, Frames] = Cache(MAX_FRAME_TABLES)
         self._depth = prefix.count("/")

@@ -61,9 +61,11 @@ class Frames:
         offer = choose(request, _offers(located, is_one=len(numbers) == 1))
         if not offer.is_multipart:
             frame = await self._frame(located, numbers[0])
-            return await send_bytes(request, _content_type(located), frame, f"{located.etag}.{numbers[0]}")
+            return await send_bytes(
+                request, self._archive.standing, _content_type(located), frame, f"{located.etag}.{numbers[0]}"
+            )
         parts = await self._frame_parts(located, numbers, f"{self._archive.root(request)}{located.path}")
-        return await send_parts(request, offer.media_type, parts)
+        return await send_parts(request, self._archive.standing, offer.media_type, parts)
 
     async def bulk(self, request: web.Request) -> web.StreamResponse:
         """Send all pixel data, or another binary value that the metadata name by its path."""
@@ -73,13 +75,15 @@ class Frames:
         if element == jsonmodel.PIXEL_DATA and located.frames and located.transfer_syntax in BY_FRAME:
             offer = choose(request, _offers(located, is_one=False))
             parts = await self._frame_parts(located, range(1, located.frames + 1), address)
-            return await send_parts(request, offer.media_type, parts)
+            return await send_parts(request, self._archive.standing, offer.media_type, parts)
         value = await self._value(located, element)
         offer = choose(request, _OCTETS)
         if not offer.is_multipart:
-            return await send_bytes(request, OCTETS, value, f"{located.etag}.{element.replace('/', '.')}")
+            return await send_bytes(
+                request, self._archive.standing, OCTETS, value, f"{located.etag}.{element.replace('/', '.')}"
+            )
         part = Part(OCTETS, f"{address}/bulkdata/{element}", len(value), value)
-        return await send_parts(request, OCTETS, [part])
+        return await send_parts(request, self._archive.standing, OCTETS, [part])
 
     async def _frame(self, located: Located, number: int) -> memoryview:
         if located.pixel_offset is not None and located.frame_bytes is not None:

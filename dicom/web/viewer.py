@@ -18,7 +18,7 @@ from dicom.instance import REASONS, BadInstance
 from dicom.ports import NotHere, Ports, Refused
 from dicom.query import visible
 from dicom.web.cache import Cache
-from dicom.web.send import CHECKED, VARY, send_bytes
+from dicom.web.send import CHECKED, VARY, head_of, send_bytes
 
 Row = dict[str, Any]
 Headers = dict[str, str]
@@ -57,6 +57,7 @@ def viewer_routes(prefix: str, ports: ViewerPorts) -> list[web.RouteDef]:
 class _Viewer:
     def __init__(self, ports: ViewerPorts) -> None:
         self._ports = ports
+        self._standing = head_of(ports.headers)
         self._manifests: Cache[tuple[int, int, int], bytes] = Cache(_MANIFESTS)
 
     async def studies(self, request: web.Request) -> web.Response:
@@ -109,7 +110,9 @@ class _Viewer:
         level = _level(request)
         prefix = memoryview(file.read(entry, 0, entry.cuts[min(level, len(entry.cuts) - 1)]))
         etag = _etag(row["blob"], number, level)
-        return await send_bytes(request, entry.media, prefix, etag, {"Frame-Facts": _facts(entry)})
+        return await send_bytes(
+            request, self._standing, entry.media, prefix, etag, {"Frame-Facts": _facts(entry)}
+        )
 
     async def thumbnail(self, request: web.Request) -> web.Response:
         """The middle image of a series, as a JPEG of 160 pixels."""

@@ -54,8 +54,8 @@ class Wado:
             for located in instances
         ]
         if offer.is_multipart:
-            return await send_parts(request, DICOM, parts)
-        return await send(request, parts[0], instances[0].etag)
+            return await send_parts(request, self._archive.standing, DICOM, parts)
+        return await send(request, self._archive.standing, parts[0], instances[0].etag)
 
     async def metadata(self, request: web.Request) -> web.StreamResponse:
         """Send the headers of all instances as one JSON array, gzipped for who takes that."""

@@ -234,6 +234,20 @@ async def test_a_reader_slower_than_the_line_gets_every_byte(web: DicomWeb) -> N
         writer.close()
 
 
+async def test_a_client_of_http_1_0_gets_the_frame_and_the_end(web: DicomWeb) -> None:
+    pixels = bytes(8192)
+    await stored(web, a_file(a_dataset(PixelData=pixels)))
+    address = URL(f"{web.root}{INSTANCE}/frames/1")
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+    writer.write(
+        f"GET {address.path} HTTP/1.0\r\nHost: x\r\nAccept: application/octet-stream\r\n\r\n".encode()
+    )
+    head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    assert head.startswith(b"HTTP/1.0 200 OK")
+    assert body == pixels
+
+
 async def test_one_frame_has_ranges_and_a_strong_name(web: DicomWeb) -> None:
     pixels = bytes(range(256)) * 32
     await stored(web, a_file(a_dataset(PixelData=pixels)))

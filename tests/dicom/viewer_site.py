@@ -37,6 +37,7 @@ class Site:
     seen: list[int] = field(default_factory=list)
     lists: int = 0
     public_url: str = ""
+    headers: dict[str, str] = field(default_factory=lambda: {"X-Of-The-Server": "1"})
 
     async def scope(self, request: web.Request) -> Scope:
         return self.readable

@@ -20,7 +20,7 @@ from server.platform.http.context import (
     routes_of,
 )
 from server.platform.http.guard import guard, transaction
-from server.platform.http.headers import CSP, set_headers
+from server.platform.http.headers import CSP, set_headers, standing_headers
 from server.platform.http.origin import csrf_token, is_same_origin, origin_is_ours
 from server.platform.http.refusals import SHOW_PROBLEM, Problem, answer_refusals, wants_json
 
@@ -56,6 +56,7 @@ __all__ = [
     "routes_of",
     "see",
     "set_headers",
+    "standing_headers",
     "to_json",
     "transaction",
     "wants_json",

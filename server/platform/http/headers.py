@@ -36,6 +36,13 @@ def _standing(*, decodes_images: bool, is_https: bool) -> tuple[tuple[str, str],
     return tuple((istr(name), value) for name, value in headers.items())
 
 
+def standing_headers(*, is_https: bool) -> dict[str, str]:
+    """What stands on every answer but a page that decodes images; Cache-Control is the answer's own."""
+    headers = dict(_standing(decodes_images=False, is_https=is_https))
+    del headers[CACHE_CONTROL]
+    return headers
+
+
 async def set_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Security headers on every answer; nothing of a patient is ever kept by a cache we did not mean."""
     path, headers = request.path, response.headers
