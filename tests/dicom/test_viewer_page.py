@@ -255,7 +255,7 @@ async def test_an_image_that_came_later_is_found_when_it_is_shown(desk: Desk, he
 async def test_a_length_is_measured_in_mm_told_and_taken_away(desk: Desk, head: list[Path]) -> None:
     await _put(desk, head[0])
     page = await desk.open()
-    await page.get_by_role("button", name="Đo", exact=True).click()
+    await page.get_by_role("button", name="Độ dài", exact=True).first.click()
     box = await page.locator(".viewer-stage").bounding_box()
     assert box is not None
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -271,11 +271,11 @@ async def test_a_length_is_measured_in_mm_told_and_taken_away(desk: Desk, head: 
     await page.mouse.down()
     await page.mouse.move(x + 60, y + 40, steps=3)
     await page.mouse.up()
-    await page.get_by_role("button", name="Xóa đo").click()
+    await page.get_by_role("button", name="Xóa hình").click()
     _, moved, removed = await _told(page, "mark")
     assert (moved["uid"], moved["rev"], moved["points"][0]) == (mark["uid"], 2, mark["points"][0])
     assert (removed["uid"], removed["rev"], removed["removed"]) == (mark["uid"], 3, True)
-    await expect(page.get_by_role("button", name="Xóa đo")).to_be_hidden()
+    await expect(page.get_by_role("button", name="Xóa hình")).to_be_hidden()
 
 
 async def test_key_k_gives_the_image_with_its_window(desk: Desk, head: list[Path]) -> None:

@@ -13,6 +13,7 @@ export interface Around {
   keyImage(image: KeyImage): void;
   rejoin(): void;
   help(): void;
+  list(): void;
 }
 
 export function commandsFor(reading: Reading, hands: Hands, around: Around): Commands {
@@ -23,6 +24,7 @@ export function commandsFor(reading: Reading, hands: Hands, around: Around): Com
     stepSeries: (by) => reading.act(() => model.stepSeries(by) && reading.shown()),
     preset: (n) => preset(reading, n),
     use: (tool) => {
+      reading.drawing.leave();
       hands.tool = tool;
       reading.draw();
     },
@@ -41,7 +43,10 @@ export function commandsFor(reading: Reading, hands: Hands, around: Around): Com
       const image = model.keyImage();
       if (image) around.keyImage(image);
     },
-    removeMark: () => removeMark(reading),
+    removeMark: () => reading.drawing.remove(),
+    undo: () => reading.drawing.undo(),
+    escape: () => reading.drawing.escape(),
+    list: () => around.list(),
     rejoin: () => around.rejoin(),
     help: () => around.help(),
   };
@@ -59,11 +64,4 @@ function preset(reading: Reading, n: number): void {
     else if (frame) model.setVoi(fullVoi(slice.facts, frame.low, frame.high));
     reading.draw();
   });
-}
-
-function removeMark(reading: Reading): void {
-  const last = reading.marksHere().at(-1);
-  if (!last) return;
-  reading.mark({ ...last, rev: last.rev + 1, removed: true });
-  reading.draw();
 }

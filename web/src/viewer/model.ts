@@ -142,6 +142,29 @@ export class Model {
     return true;
   }
 
+  /** Where a slice of this study is, by its key. */
+  find(key: string): { series: Series; slice: Slice; at: number; of: number } | null {
+    const place = this.places.get(key);
+    const stack = place && this.stacks.get(place.series.series);
+    const slice = place && stack?.[place.at];
+    return slice ? { series: place.series, slice, at: place.at, of: stack.length } : null;
+  }
+
+  /** To sort by: series after series, image after image; what is not here comes last. */
+  orderOf(key: string): number {
+    const order = [...this.places.keys()].indexOf(key);
+    return order < 0 ? Infinity : order;
+  }
+
+  /** Show the slice with this key; false when it is shown already, or not here. */
+  show(key: string): boolean {
+    const place = this.places.get(key);
+    if (!place || key === this.slice?.key) return false;
+    this.chooseSeries(place.series.series);
+    this.goTo(place.at);
+    return true;
+  }
+
   /** The other images of the stack, nearest first, those ahead in the direction of travel before those behind. */
   neighbours(direction: 1 | -1): Slice[] {
     const found: Slice[] = [];

@@ -1,5 +1,6 @@
 /** What the hands, the commands and the studies of a viewer share: what is being read, and how it changes. */
 
+import type { Drawing } from "./drawing";
 import type { Mark, View, Voi } from "./state";
 import type { Size } from "./geometry";
 import type { Cine } from "./cine";
@@ -13,15 +14,14 @@ export interface Reading {
   readonly screen: Screen;
   readonly loader: Loader;
   readonly cine: Cine;
+  readonly drawing: Drawing;
   /** Do what the reader asked for, and tell the others if that is for this one to do. */
   act(change: () => unknown): void;
   /** Look at the image from elsewhere: an act. */
   look(change: (image: Instance, view: View, size: Size) => View): void;
   window(voi: Voi): void;
-  /** Of the image that is shown. */
-  marksHere(): Mark[];
-  /** Keep a mark made here, and tell the others. */
-  mark(mark: Mark): void;
+  /** Show the image that a mark is on: an act. */
+  jump(mark: Mark): void;
   /** Tell the others what is shown, if that is for this one to do. */
   send(): void;
   /** Another image than before: load it, and everything round it. */
