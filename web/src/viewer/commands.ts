@@ -1,5 +1,6 @@
 /** What keys and buttons do to what is read: see Commands. */
 
+import type { Drawing } from "./drawing";
 import { fitScale, mirrored, turned } from "./geometry";
 import type { Hands } from "./hands";
 import type { Commands } from "./keys";
@@ -16,7 +17,7 @@ export interface Around {
   list(): void;
 }
 
-export function commandsFor(reading: Reading, hands: Hands, around: Around): Commands {
+export function commandsFor(reading: Reading, hands: Hands, drawing: Drawing, around: Around): Commands {
   const { model } = reading;
   return {
     scrollBy: (images) => hands.scrollBy(images),
@@ -24,7 +25,7 @@ export function commandsFor(reading: Reading, hands: Hands, around: Around): Com
     stepSeries: (by) => reading.act(() => model.stepSeries(by) && reading.shown()),
     preset: (n) => preset(reading, n),
     use: (tool) => {
-      reading.drawing.leave();
+      drawing.leave();
       hands.tool = tool;
       reading.draw();
     },
@@ -43,9 +44,9 @@ export function commandsFor(reading: Reading, hands: Hands, around: Around): Com
       const image = model.keyImage();
       if (image) around.keyImage(image);
     },
-    removeMark: () => reading.drawing.remove(),
-    undo: () => reading.drawing.undo(),
-    escape: () => reading.drawing.escape(),
+    removeMark: () => drawing.remove(),
+    undo: () => drawing.undo(),
+    escape: () => drawing.escape(),
     list: () => around.list(),
     rejoin: () => around.rejoin(),
     help: () => around.help(),

@@ -1,6 +1,7 @@
 /** What mouse and fingers do to what is read: see Gestures. */
 
 import { apply, invert, panned, tidy, zoomed } from "./geometry";
+import type { Drawing } from "./drawing";
 import type { Gestures, Tool } from "./gestures";
 import type { Reading } from "./reading";
 import type { Point } from "./state";
@@ -12,7 +13,10 @@ export class Hands implements Gestures {
   /** Where scrolling goes: images that way are loaded first. */
   direction: 1 | -1 = 1;
 
-  constructor(private readonly reading: Reading) {}
+  constructor(
+    private readonly reading: Reading,
+    private readonly drawing: Drawing,
+  ) {}
 
   scrollBy(steps: number): void {
     const { model } = this.reading;
@@ -47,8 +51,8 @@ export class Hands implements Gestures {
   }
 
   hover(at: Point | null): void {
-    const { screen, model, drawing } = this.reading;
-    if (at) drawing.move(at);
+    const { screen, model } = this.reading;
+    if (at) this.drawing.move(at);
     const matrix = screen.matrix(model);
     const image = model.slice?.image;
     const point = at && matrix && apply(invert(matrix), at);
@@ -60,22 +64,22 @@ export class Hands implements Gestures {
   }
 
   press(at: Point, isTouch: boolean): boolean {
-    return this.reading.drawing.press(this.tool, at, isTouch);
+    return this.drawing.press(this.tool, at, isTouch);
   }
 
   drawTo(at: Point): void {
-    this.reading.drawing.move(at);
+    this.drawing.move(at);
   }
 
   drawn(at: Point, isTouch: boolean): void {
-    this.reading.drawing.release(at, isTouch);
+    this.drawing.release(at, isTouch);
   }
 
   interrupt(): void {
-    this.reading.drawing.interrupt();
+    this.drawing.interrupt();
   }
 
   click(at: Point, isTouch: boolean): void {
-    this.reading.drawing.choose(at, isTouch);
+    this.drawing.choose(at, isTouch);
   }
 }

@@ -69,11 +69,11 @@ class OpenViewer implements Viewer, Reading {
   readonly loader: Loader;
   readonly cine: Cine;
   readonly screen: Screen;
-  readonly drawing: Drawing;
 
+  private readonly drawing: Drawing;
   private readonly follow = new Follow();
   private readonly sender: Sender;
-  private readonly hands = new Hands(this);
+  private readonly hands: Hands;
   private readonly strip: Strip;
   private readonly studies: Studies;
   private readonly toolbar: Toolbar;
@@ -91,6 +91,7 @@ class OpenViewer implements Viewer, Reading {
     const { imagesRoot } = options;
     this.sender = new Sender(options.onView);
     this.drawing = new Drawing(this, { name: options.me, isMe: true }, options.onMark);
+    this.hands = new Hands(this, this.drawing);
     this.loader = new Loader(imagesRoot, () => this.model.manifest?.study ?? 0, (slice, frame) => {
       if (slice.key !== this.model.slice?.key) return;
       this.model.arrived(slice, frame);
@@ -103,7 +104,7 @@ class OpenViewer implements Viewer, Reading {
       onSeries: (series) => this.act(() => this.model.chooseSeries(series) && this.shown()),
     });
     this.studies = new Studies(imagesRoot, this, this.strip, this.closing.signal);
-    const commands = commandsFor(this, this.hands, {
+    const commands = commandsFor(this, this.hands, this.drawing, {
       keyImage: options.onKeyImage,
       rejoin: () => this.rejoin(),
       help: () => this.help.showModal(),

@@ -79,7 +79,7 @@ function entryOf(model: Model, loader: Loader, kept: Kept): Entry {
   if (!found) return { kept, place: "", says: t("ảnh không còn ở đây") };
   const { series, slice, at, of } = found;
   const { lines, isWaiting } = saidOf(kept.mark, slice, loader.peek(slice));
-  const says = isWaiting ? t("mở ảnh để tính") : (lines[0] ?? "");
+  const says = isWaiting ? t("mở ảnh để tính") : lines.join(" · ");
   const image = t("Ảnh {n}/{all}", { n: at + 1, all: of });
   return { kept, says, place: [image, series.description || series.modality].filter((part) => part !== "").join(" · ") };
 }

@@ -1,6 +1,5 @@
 /** What the hands, the commands and the studies of a viewer share: what is being read, and how it changes. */
 
-import type { Drawing } from "./drawing";
 import type { Mark, View, Voi } from "./state";
 import type { Size } from "./geometry";
 import type { Cine } from "./cine";
@@ -14,7 +13,6 @@ export interface Reading {
   readonly screen: Screen;
   readonly loader: Loader;
   readonly cine: Cine;
-  readonly drawing: Drawing;
   /** Do what the reader asked for, and tell the others if that is for this one to do. */
   act(change: () => unknown): void;
   /** Look at the image from elsewhere: an act. */
