@@ -398,7 +398,7 @@ async def test_marks_are_listed_and_lead_to_their_image(desk: Desk, head: list[P
     theirs = {**(await _told(page, "mark"))[0], "uid": "m-of-another", "sop": (await _view(page))["sop"]}
     words = {**theirs, "tool": "text", "points": [[100, 100]], "text": "<img src=x>"}
     await page.evaluate("m => window.harness.viewer.applyMark(m, { name: 'BS. Hoa', isMe: false })", words)
-    await page.get_by_role("button", name="Hình vẽ (2)").click()
+    await page.get_by_role("button", name="Đo, vẽ (2)").click()
     rows = page.locator(".viewer-marks li")
     await expect(rows.nth(0)).to_contain_text(re.compile(r"Độ dài: \d+,\d mm.*Ảnh 1/16.*bạn"))
     await expect(rows.nth(1)).to_contain_text(re.compile(r"Chữ: <img src=x>.*Ảnh 16/16.*BS\. Hoa"))
@@ -529,6 +529,32 @@ async def test_a_finger_scrolls_and_everything_is_large_enough_for_it(desk: Desk
     assert len(boxes) > 6
     assert [box for box in boxes if box[1] < 48] == []
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+async def test_a_finger_draws_chooses_and_removes(desk: Desk) -> None:
+    await _put(desk, "CT_small.dcm")
+    page = await desk.open(**PHONE)
+    fingers = await page.context.new_cdp_session(page)
+
+    async def touch(*way: tuple[int, int]) -> None:
+        for i, (x, y) in enumerate(way):
+            kind = "touchMove" if i else "touchStart"
+            await fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
+        await fingers.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    await page.get_by_label("Chọn công cụ đo, vẽ").tap()
+    await page.get_by_role("button", name="Góc", exact=True).tap()
+    await touch((120, 250), (150, 280), (200, 300))
+    await touch((260, 240), (265, 250))
+    [angle] = await _told(page, "mark")
+    assert (angle["tool"], len(angle["points"])) == ("angle", 3)
+    remove = page.get_by_role("button", name="Xóa hình")
+    await expect(remove).to_be_visible()
+    await touch((60, 450))
+    await touch((160, 284))  # on an arm of it
+    await remove.tap()
+    assert [mark["removed"] for mark in await _told(page, "mark")] == [False, True]
+    await expect(remove).to_be_hidden()
 
 
 @pytest.mark.parametrize("options", [DESKTOP, PHONE], ids=["desktop", "phone"])

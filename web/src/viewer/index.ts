@@ -118,8 +118,9 @@ class OpenViewer implements Viewer, Reading {
       close: () => this.listMarks(),
     });
     const { root: caption } = this.drawing.caption;
-    const [strip, toolbar, marks, help] = [this.strip.root, this.toolbar.root, this.marklist.root, this.help];
-    this.screen = new Screen(host, { strip, toolbar, marks, caption, help });
+    const [strip, marks] = [this.strip.root, this.marklist.root];
+    const { root: toolbar, remove } = this.toolbar;
+    this.screen = new Screen(host, { strip, toolbar, marks, caption, remove, help: this.help });
     listen(this.screen.stage, this.hands);
     this.listenToPage(commands);
     void this.studies.start();
@@ -255,6 +256,7 @@ class OpenViewer implements Viewer, Reading {
 
   private listMarks(): void {
     this.marklist.root.hidden = !this.marklist.root.hidden;
+    this.screen.root.toggleAttribute("data-list", !this.marklist.root.hidden);
     this.draw();
   }
 

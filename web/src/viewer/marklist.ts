@@ -45,7 +45,7 @@ export class MarkList {
     const now = JSON.stringify(entries.map(({ kept, place, says }) => [kept.mark.uid, kept.mark.rev, place, says]));
     if (now === this.written) return;
     this.written = now;
-    this.title.textContent = t("Hình vẽ ({n})", { n: entries.length });
+    this.title.textContent = t("Đo, vẽ ({n})", { n: entries.length });
     const focused = this.focused();
     this.list.replaceChildren(...entries.map((entry) => this.row(entry)));
     if (focused) this.list.querySelectorAll("button")[Math.min(focused.at, focused.of - 1)]?.focus();

@@ -12,9 +12,12 @@ import { saidOf, TOOLS } from "./tools";
 const GRAB_PX = 14;
 const TOUCH_GRAB_PX = 26;
 const LINE_PX = 20;
+const PAD_PX = 4;
+const AWAY_PX = 60; // farther, and one would not know whose words they are
 const COLOUR = "#ffd23f";
 const CHOSEN = "#7df0ff";
 const SHADE = "rgba(0, 0, 0, 0.85)";
+const BEHIND = "rgba(0, 0, 0, 0.6)"; // words are read on bone as on air
 
 /** Where the words of a mark lie, in CSS pixels of the stage. */
 type Box = readonly [x0: number, y0: number, x1: number, y1: number];
@@ -66,21 +69,27 @@ export function drawMarks(
   matrix: Matrix,
   ratio: number,
 ): Labels {
-  const labels = new Map<string, Box>();
   const scaled = matrix.map((part) => part * ratio) as unknown as Matrix;
   context.lineCap = context.lineJoin = "round";
   context.font = `600 ${15 * ratio}px "Be Vietnam Pro", system-ui, sans-serif`;
   context.textBaseline = "middle";
+  const colourOf = (mark: Mark) => (mark.uid === chosen ? CHOSEN : COLOUR);
   for (const mark of marks) {
-    const isChosen = mark.uid === chosen;
-    const colour = isChosen ? CHOSEN : COLOUR;
-    strokeTwice(context, colour, ratio, () => trace(context, mark, outlineOf(mark, scaled), ratio));
-    if (isChosen && hasHandles) for (const point of handlesOf(mark)) handle(context, apply(scaled, point), ratio);
-    const { lines } = saidOf(mark, slice, frame);
-    const box = label(context, anchorOf(mark, scaled), lines, colour, ratio);
-    if (box) labels.set(mark.uid, box);
+    strokeTwice(context, colourOf(mark), ratio, () => trace(context, mark, outlineOf(mark, scaled), ratio));
+    if (mark.uid === chosen && hasHandles) for (const point of handlesOf(mark)) handle(context, apply(scaled, point), ratio);
   }
-  return labels;
+  // Words come last, so that no line goes through them; those of the chosen one get their place first and lie on top.
+  const labels = new Map<string, Box>();
+  const spoken = marks.map((mark) => ({ mark, lines: saidOf(mark, slice, frame).lines })).filter(({ lines }) => lines.length > 0);
+  spoken.sort((a, b) => Number(b.mark.uid === chosen) - Number(a.mark.uid === chosen));
+  for (const { mark, lines } of spoken) {
+    labels.set(mark.uid, placeFor(context, anchorOf(mark, scaled), lines, [...labels.values()], ratio));
+  }
+  for (const { mark, lines } of spoken.reverse()) {
+    const box = labels.get(mark.uid);
+    if (box) write(context, box, lines, colourOf(mark), ratio);
+  }
+  return new Map([...labels].map(([uid, box]) => [uid, box.map((side) => side / ratio) as unknown as Box]));
 }
 
 function reach(isTouch: boolean): number {
@@ -158,20 +167,28 @@ function anchorOf(mark: Mark, matrix: Matrix): Point {
   return TOOLS[mark.tool].ends === "head" ? tail : points.reduce((right, point) => (point[0] > right[0] ? point : right), tail);
 }
 
-function label(context: CanvasRenderingContext2D, at: Point, lines: readonly string[], colour: string, ratio: number): Box | null {
-  if (lines.length === 0) return null;
+/** Beside its mark, within the picture; where something is written already, above or below that if it is near. */
+function placeFor(context: CanvasRenderingContext2D, at: Point, lines: readonly string[], taken: readonly Box[], ratio: number): Box {
   const { width, height } = context.canvas;
-  const widest = Math.max(...lines.map((line) => context.measureText(line).width));
-  const x = Math.max(4 * ratio, Math.min(at[0] + 12 * ratio, width - widest - 8 * ratio));
-  const top = Math.max(12 * ratio, Math.min(at[1] + 4 * ratio, height - (lines.length - 0.4) * LINE_PX * ratio));
-  lines.forEach((line, i) => {
-    const y = top + i * LINE_PX * ratio;
-    context.lineWidth = 4 * ratio;
-    context.strokeStyle = SHADE;
-    context.strokeText(line, x, y);
-    context.fillStyle = colour;
-    context.fillText(line, x, y);
-  });
-  const box = [x, top - (LINE_PX / 2) * ratio, x + widest, top + (lines.length - 0.5) * LINE_PX * ratio];
-  return box.map((side) => side / ratio) as unknown as Box;
+  const across = Math.max(...lines.map((line) => context.measureText(line).width)) + 2 * PAD_PX * ratio;
+  const down = lines.length * LINE_PX * ratio;
+  const x = Math.max(0, Math.min(at[0] + 8 * ratio, width - across));
+  const within = (y: number) => Math.max(0, Math.min(y, height - down));
+  const boxAt = (y: number): Box => [x, y, x + across, y + down];
+  const wanted = within(at[1] - 6 * ratio);
+  const near = taken.flatMap(([, y0, , y1]) => [y1, y0 - down]).filter((y) => Math.abs(y - wanted) <= AWAY_PX * ratio);
+  near.sort((a, b) => Math.abs(a - wanted) - Math.abs(b - wanted));
+  const free = [wanted, ...near].find((y) => y === within(y) && !taken.some((other) => overlap(boxAt(y), other)));
+  return boxAt(free ?? wanted);
+}
+
+function overlap(a: Box, b: Box): boolean {
+  return a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
+}
+
+function write(context: CanvasRenderingContext2D, [x0, y0, x1, y1]: Box, lines: readonly string[], colour: string, ratio: number): void {
+  context.fillStyle = BEHIND;
+  context.fillRect(x0, y0, x1 - x0, y1 - y0);
+  context.fillStyle = colour;
+  lines.forEach((line, i) => context.fillText(line, x0 + PAD_PX * ratio, y0 + (i + 0.5) * LINE_PX * ratio));
 }

@@ -16,7 +16,7 @@ const MOST_PIXEL_RATIO = 2; // more costs a phone its battery, and shows nothing
 const SPEAK_AFTER_MS = 700; // not every image that is scrolled past
 
 /** What others make and the screen places. */
-type Parts = Readonly<Record<"strip" | "toolbar" | "marks" | "caption" | "help", HTMLElement>>;
+type Parts = Readonly<Record<"strip" | "toolbar" | "marks" | "caption" | "remove" | "help", HTMLElement>>;
 
 export class Screen {
   readonly root = element("section", { className: "viewer", attributes: { "aria-label": t("Xem ảnh") } });
@@ -38,8 +38,8 @@ export class Screen {
   labels: Labels = new Map();
   private speaking: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(host: HTMLElement, { strip, toolbar, marks, caption, help }: Parts) {
-    this.stage.append(this.canvas, this.layer, this.corners.root, this.track, this.leader, this.notice, caption);
+  constructor(host: HTMLElement, { strip, toolbar, marks, caption, remove, help }: Parts) {
+    this.stage.append(this.canvas, this.layer, this.corners.root, this.track, this.leader, this.notice, remove, caption);
     const body = element("div", { className: "viewer-body" }, strip, this.stage, marks, toolbar);
     this.root.append(body, this.live, help);
     host.replaceChildren(this.root);

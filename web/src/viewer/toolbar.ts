@@ -50,8 +50,9 @@ export class Toolbar {
   private readonly tools = new Map<Tool, HTMLButtonElement>();
   private readonly cine: HTMLButtonElement;
   private readonly pen: HTMLButtonElement;
+  /** Stands on the image, not in a row that may scroll. */
+  readonly remove: HTMLButtonElement;
   private readonly undo: HTMLButtonElement;
-  private readonly remove: HTMLButtonElement;
   private readonly list: HTMLButtonElement;
   private readonly invert: HTMLButtonElement;
   private readonly menus: HTMLDetailsElement[] = [];
@@ -67,14 +68,16 @@ export class Toolbar {
     });
     this.cine = button(t("▶ Phát"), () => commands.play());
     this.remove = button(t("Xóa hình"), () => commands.removeMark());
+    this.remove.classList.add("viewer-remove");
     this.undo = button(t("Hoàn tác"), () => commands.undo());
     this.list = button("", () => commands.list());
+    this.list.title = t("Danh sách hình vẽ: phím J");
     this.invert = button(t("Đảo đen trắng"), () => commands.invert());
     this.pen = button("", () => commands.use(this.penTool));
     const keyImage = button(t("Ảnh chính"), () => commands.keyImage());
     keyImage.title = t("Lưu làm ảnh chính cho biên bản: phím K");
-    const fit = button(t("Vừa khung"), () => commands.fit());
     const more = this.menu(t("Thêm"), t("Thêm"), ...[
+      button(t("Vừa khung"), () => commands.fit()),
       button(t("Một điểm ảnh một điểm màn hình"), () => commands.actualSize()),
       button(t("Xoay phải"), () => commands.turn()),
       button(t("Lật ngang"), () => commands.mirror("horizontal")),
@@ -86,7 +89,7 @@ export class Toolbar {
     const pens = this.menu("▾", t("Chọn công cụ đo, vẽ"), ...MARK_TOOLS.map((tool) => this.tool(tool, t(TOOLS[tool].name), commands)), this.undo);
     pens.classList.add("viewer-pens");
     const dragging = group(t("Kéo chuột để"), ...ways, this.pen, pens);
-    this.root.append(this.presets, dragging, this.remove, this.list, this.cine, fit, keyImage, more);
+    this.root.append(this.presets, dragging, this.list, this.cine, keyImage, more);
     document.addEventListener("pointerdown", ({ target }) => this.closeMenus(target), { signal });
   }
 
@@ -132,7 +135,7 @@ export class Toolbar {
     this.remove.hidden = !marks.canRemove;
     this.undo.disabled = !marks.canUndo;
     this.list.hidden = marks.count === 0 && !marks.isListOpen;
-    this.list.textContent = t("Hình vẽ ({n})", { n: marks.count });
+    this.list.textContent = t("Đo, vẽ ({n})", { n: marks.count });
     this.list.setAttribute("aria-expanded", String(marks.isListOpen));
     this.showPresets(presetsOf(model));
   }
