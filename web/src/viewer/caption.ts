@@ -59,6 +59,6 @@ export class Caption {
 
 /** One line of plain text, as the server takes it. */
 export function plain(text: string): string {
-  const line = text.normalize("NFC").replace(/[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu, " ");
+  const line = text.normalize("NFC").replace(/[\p{Cc}\p{Cs}\u2028-\u202e\u2066-\u2069]/gu, " ");
   return Array.from(line).slice(0, TEXT_LIMIT).join("").trim();
 }

@@ -29,7 +29,7 @@ export class Model {
 
   private isVoiChosen = false;
   private stacks = new Map<number, readonly Slice[]>();
-  private places = new Map<string, { series: Series; at: number }>();
+  private places = new Map<string, { series: Series; at: number; order: number }>();
   private left = new Map<number, Left>();
 
   get slice(): Slice | null {
@@ -44,7 +44,7 @@ export class Model {
     this.stacks = new Map(manifest.series.map((series) => [series.series, stackOf(series)]));
     this.places.clear();
     for (const series of manifest.series) {
-      for (const [at, { key }] of (this.stacks.get(series.series) ?? []).entries()) this.places.set(key, { series, at });
+      for (const [at, { key }] of (this.stacks.get(series.series) ?? []).entries()) this.places.set(key, { series, at, order: this.places.size });
     }
     const place = seen === undefined ? undefined : this.places.get(seen);
     if (place) {
@@ -152,8 +152,7 @@ export class Model {
 
   /** To sort by: series after series, image after image; what is not here comes last. */
   orderOf(key: string): number {
-    const order = [...this.places.keys()].indexOf(key);
-    return order < 0 ? Infinity : order;
+    return this.places.get(key)?.order ?? Infinity;
   }
 
   /** Show the slice with this key; false when it is shown already, or not here. */

@@ -77,5 +77,6 @@ it("keeps a path's ends and its look with few points", () => {
 
 it("takes words as one plain line", () => {
   expect(plain("  Nốt\tmờ\u202e ")).toBe("Nốt mờ");
+  expect(plain("nửa chữ \ud83d")).toBe("nửa chữ");
   expect(plain("e\u0302\u0301".repeat(100))).toBe("ế".repeat(80));
 });
