@@ -11,13 +11,14 @@ import { saidOf, TOOLS } from "./tools";
 
 const GRAB_PX = 14;
 const TOUCH_GRAB_PX = 26;
-const LINE_PX = 20;
+const LINE_PX = 19;
+const NARROW_PX = 500;
 const PAD_PX = 4;
 const AWAY_PX = 60; // farther, and one would not know whose words they are
 const COLOUR = "#ffd23f";
 const CHOSEN = "#7df0ff";
 const SHADE = "rgba(0, 0, 0, 0.85)";
-const BEHIND = "rgba(0, 0, 0, 0.6)"; // words are read on bone as on air
+const BEHIND = "rgba(0, 0, 0, 0.3)"; // words are read on bone as on air, and hide little
 
 /** Where the words of a mark lie, in CSS pixels of the stage. */
 type Box = readonly [x0: number, y0: number, x1: number, y1: number];
@@ -71,7 +72,7 @@ export function drawMarks(
 ): Labels {
   const scaled = matrix.map((part) => part * ratio) as unknown as Matrix;
   context.lineCap = context.lineJoin = "round";
-  context.font = `600 ${15 * ratio}px "Be Vietnam Pro", system-ui, sans-serif`;
+  context.font = `600 ${(context.canvas.width < NARROW_PX * ratio ? 13 : 15) * ratio}px "Be Vietnam Pro", system-ui, sans-serif`;
   context.textBaseline = "middle";
   const colourOf = (mark: Mark) => (mark.uid === chosen ? CHOSEN : COLOUR);
   for (const mark of marks) {
@@ -160,22 +161,31 @@ function handle(context: CanvasRenderingContext2D, at: Point, ratio: number): vo
   });
 }
 
-/** Words stand at the tail of an arrow, else at the right end. */
-function anchorOf(mark: Mark, matrix: Matrix): Point {
+/** Words stand at the tail of an arrow, else at the right end; `below` all of it where there is no room for them. */
+function anchorOf(mark: Mark, matrix: Matrix): { beside: Point; below: number } {
   const points = outlineOf(mark, matrix).flat();
   const tail = points[points.length - 1] ?? [0, 0];
-  return TOOLS[mark.tool].ends === "head" ? tail : points.reduce((right, point) => (point[0] > right[0] ? point : right), tail);
+  const isArrow = TOOLS[mark.tool].ends === "head";
+  const beside = isArrow ? tail : points.reduce((right, point) => (point[0] > right[0] ? point : right), tail);
+  return { beside, below: Math.max(...points.map(([, y]) => y)) };
 }
 
 /** Beside its mark, within the picture; where something is written already, above or below that if it is near. */
-function placeFor(context: CanvasRenderingContext2D, at: Point, lines: readonly string[], taken: readonly Box[], ratio: number): Box {
+function placeFor(
+  context: CanvasRenderingContext2D,
+  { beside, below }: ReturnType<typeof anchorOf>,
+  lines: readonly string[],
+  taken: readonly Box[],
+  ratio: number,
+): Box {
   const { width, height } = context.canvas;
   const across = Math.max(...lines.map((line) => context.measureText(line).width)) + 2 * PAD_PX * ratio;
   const down = lines.length * LINE_PX * ratio;
-  const x = Math.max(0, Math.min(at[0] + 8 * ratio, width - across));
+  const [right, level] = [beside[0] + 8 * ratio, beside[1] - 6 * ratio];
+  const x = Math.max(0, Math.min(right, width - across));
   const within = (y: number) => Math.max(0, Math.min(y, height - down));
   const boxAt = (y: number): Box => [x, y, x + across, y + down];
-  const wanted = within(at[1] - 6 * ratio);
+  const wanted = within(x < right ? below + 8 * ratio : level);
   const near = taken.flatMap(([, y0, , y1]) => [y1, y0 - down]).filter((y) => Math.abs(y - wanted) <= AWAY_PX * ratio);
   near.sort((a, b) => Math.abs(a - wanted) - Math.abs(b - wanted));
   const free = [wanted, ...near].find((y) => y === within(y) && !taken.some((other) => overlap(boxAt(y), other)));
@@ -189,6 +199,12 @@ function overlap(a: Box, b: Box): boolean {
 function write(context: CanvasRenderingContext2D, [x0, y0, x1, y1]: Box, lines: readonly string[], colour: string, ratio: number): void {
   context.fillStyle = BEHIND;
   context.fillRect(x0, y0, x1 - x0, y1 - y0);
+  context.lineWidth = 3 * ratio;
+  context.strokeStyle = SHADE;
   context.fillStyle = colour;
-  lines.forEach((line, i) => context.fillText(line, x0 + PAD_PX * ratio, y0 + (i + 0.5) * LINE_PX * ratio));
+  lines.forEach((line, i) => {
+    const at = [x0 + PAD_PX * ratio, y0 + (i + 0.5) * LINE_PX * ratio] as const;
+    context.strokeText(line, ...at);
+    context.fillText(line, ...at);
+  });
 }
