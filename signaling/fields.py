@@ -1,14 +1,17 @@
 """The pieces that messages are made of: bounded, strict, frozen."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal, NamedTuple, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 VERSION = 1
 SUBPROTOCOL = "hoichan.v1"
 MESSAGE_LIMIT_BYTES = 64 * 1024
 SDP_LIMIT = 32 * 1024
 CHAT_LIMIT = 2000
+MARK_TEXT_LIMIT = 80
+PATH_LIMIT = 64
 
 PeerId = Annotated[str, StringConstraints(pattern=r"\A[A-Za-z0-9_-]{8,32}\z")]
 MessageId = Annotated[str, StringConstraints(pattern=r"\A[A-Za-z0-9_-]{8,40}\z")]
@@ -26,6 +29,18 @@ Sdp = Annotated[str, StringConstraints(min_length=1, max_length=SDP_LIMIT)]
 Line = Literal["good", "fair", "poor"]
 Why = Literal["left", "lost", "removed", "replaced"]
 Point = tuple[Number, Number]
+# One line of plain text: no control characters, nothing that turns the direction of what stands beside it.
+MarkText = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True,
+        max_length=MARK_TEXT_LIMIT,
+        pattern=r"\A[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*\z",
+    ),
+]
+Tool = Literal[
+    "length", "angle", "cobb", "ellipse", "rectangle", "probe", "arrow", "text", "freehand"
+]  # fmt: skip
 
 
 class Piece(BaseModel):
@@ -132,14 +147,46 @@ class View(Piece):
     pointer: Point | None
 
 
+class Cells(NamedTuple):
+    """What a tool's mark holds: how many points, and whether words."""
+
+    least: int
+    most: int
+    text: Literal["none", "may", "must"] = "none"
+
+
+TOOLS: Mapping[str, Cells] = {
+    "length": Cells(2, 2),
+    "angle": Cells(3, 3),
+    "cobb": Cells(4, 4),
+    "ellipse": Cells(2, 2),
+    "rectangle": Cells(2, 2),
+    "probe": Cells(1, 1),
+    "arrow": Cells(2, 2, "may"),
+    "text": Cells(1, 1, "must"),
+    "freehand": Cells(2, PATH_LIMIT),
+}
+assert TOOLS.keys() == set(get_args(Tool))  # the type and the table are one
+
+
 class Mark(Piece):
-    """One version of one drawing on an image; the highest `rev` stands."""
+    """One version of one drawing on an image; the highest `rev` stands. What `points` are: PROTOCOL.md."""
 
     uid: MessageId
     rev: Whole
     study: Count
     sop: Uid
     frame: Whole
-    tool: Literal["length"]
-    points: Annotated[tuple[Point, ...], Field(min_length=1, max_length=64)]
+    tool: Tool
+    points: Annotated[tuple[Point, ...], Field(min_length=1, max_length=PATH_LIMIT)]
+    text: MarkText = ""
     removed: bool
+
+    @model_validator(mode="after")
+    def _fits_its_tool(self) -> Self:
+        cells = TOOLS[self.tool]
+        if not cells.least <= len(self.points) <= cells.most:
+            raise ValueError("points")
+        if cells.text != "may" and bool(self.text) != (cells.text == "must"):
+            raise ValueError("text")
+        return self

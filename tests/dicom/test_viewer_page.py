@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -25,6 +27,7 @@ from pydicom.pixels.utils import pixel_array
 
 from dicom.sampledata import Patient, Study, ct_head_series
 from dicom.sandbox import Sandbox
+from signaling.fields import TOOLS, Mark
 from tests.dicom.reference import grey8
 from tests.dicom.viewer_site import Site, a_site
 
@@ -255,7 +258,7 @@ async def test_an_image_that_came_later_is_found_when_it_is_shown(desk: Desk, he
 async def test_a_length_is_measured_in_mm_told_and_taken_away(desk: Desk, head: list[Path]) -> None:
     await _put(desk, head[0])
     page = await desk.open()
-    await page.get_by_role("button", name="Đo", exact=True).click()
+    await page.get_by_role("button", name="Độ dài", exact=True).first.click()
     box = await page.locator(".viewer-stage").bounding_box()
     assert box is not None
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -271,11 +274,142 @@ async def test_a_length_is_measured_in_mm_told_and_taken_away(desk: Desk, head: 
     await page.mouse.down()
     await page.mouse.move(x + 60, y + 40, steps=3)
     await page.mouse.up()
-    await page.get_by_role("button", name="Xóa đo").click()
+    await page.get_by_role("button", name="Xóa hình").click()
     _, moved, removed = await _told(page, "mark")
     assert (moved["uid"], moved["rev"], moved["points"][0]) == (mark["uid"], 2, mark["points"][0])
     assert (removed["uid"], removed["rev"], removed["removed"]) == (mark["uid"], 3, True)
-    await expect(page.get_by_role("button", name="Xóa đo")).to_be_hidden()
+    await expect(page.get_by_role("button", name="Xóa hình")).to_be_hidden()
+
+
+async def _draw(page: Page, key: str, *strokes: tuple[float, ...]) -> None:
+    """With the tool of a key, drag through shares of the image: x, y, x, y, …"""
+    box = await page.locator(".viewer-stage").bounding_box()
+    assert box is not None
+    side = min(box["width"], box["height"])
+    left, top = box["x"] + (box["width"] - side) / 2, box["y"] + (box["height"] - side) / 2
+    await page.keyboard.press(key)
+    for stroke in strokes:
+        way = [(left + x * side, top + y * side) for x, y in zip(stroke[::2], stroke[1::2], strict=True)]
+        await page.mouse.move(*way[0])
+        await page.mouse.down()
+        for at in way[1:]:
+            await page.mouse.move(*at, steps=3)
+        await page.mouse.up()
+
+
+async def _said(page: Page) -> tuple[str, list[float]]:
+    """What is said of the mark drawn last, and the numbers in it."""
+    text = await page.locator(".viewer-live").inner_text()
+    return text, [float(n.replace(",", ".")) for n in re.findall(r"-?\d+(?:,\d+)?", text)]
+
+
+async def test_every_tool_says_of_a_real_ct_what_numpy_says_of_its_pixels(desk: Desk) -> None:
+    await _put(desk, "CT_small.dcm")
+    ds = pydicom.dcmread(get_testdata_file("CT_small.dcm"))
+    hu = ds.pixel_array * float(ds.RescaleSlope) + float(ds.RescaleIntercept)
+    row_mm, column_mm = map(float, ds.PixelSpacing)
+    y, x = np.mgrid[: ds.Rows, : ds.Columns] + 0.5
+    page = await desk.open()
+
+    async def points() -> NDArray[np.float64]:
+        return np.array((await _told(page, "mark"))[-1]["points"])
+
+    await _draw(page, "l", (0.2, 0.3, 0.7, 0.6))
+    a, b = await points() * [column_mm, row_mm]
+    _text, [mm] = await _said(page)
+    assert abs(mm - np.hypot(*(b - a))) < 0.051
+
+    await _draw(page, "g", (0.5, 0.2, 0.3, 0.5), (0.6, 0.8))
+    end, vertex, other = await points() * [column_mm, row_mm]
+    one, two = end - vertex, other - vertex
+    _text, [degrees] = await _said(page)
+    assert abs(degrees - np.degrees(np.arccos(one @ two / np.hypot(*one) / np.hypot(*two)))) < 0.051
+
+    await _draw(page, "x", (0.2, 0.2, 0.6, 0.25), (0.2, 0.7, 0.6, 0.6))
+    c, d, e, f = await points() * [column_mm, row_mm]
+    slopes = [np.degrees(np.arctan2(*reversed(way))) for way in (d - c, f - e)]
+    _text, [degrees] = await _said(page)
+    assert abs(degrees - abs(slopes[0] - slopes[1])) < 0.051
+
+    for key, drawn in (("e", (0.62, 0.7, 0.35, 0.41)), ("u", (0.3, 0.3, 0.55, 0.62))):
+        await _draw(page, key, drawn)
+        (x0, y0), (x1, y1) = corners = np.sort(await points(), axis=0)
+        middle, half = corners.mean(axis=0), (corners[1] - corners[0]) / 2
+        if key == "e":
+            inside = ((x - middle[0]) / half[0]) ** 2 + ((y - middle[1]) / half[1]) ** 2 <= 1
+        else:
+            inside = (x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)
+        share = np.pi / 4 if key == "e" else 1
+        area = share * (x1 - x0) * column_mm * (y1 - y0) * row_mm
+        text, numbers = await _said(page)
+        expected = [hu[inside].mean(), hu[inside].std(), hu[inside].min(), hu[inside].max(), area]
+        assert np.abs(np.array(numbers) - expected).max() < 0.051, (key, text)
+        assert inside.sum() > 500
+        assert hu[inside].std() > 10
+        assert " HU" in text
+
+    await _draw(page, "d", (0.44, 0.37))
+    [[px, py]] = await points()
+    assert await _said(page) == (f"{hu[int(py), int(px)]:.0f} HU", [hu[int(py), int(px)]])
+
+    await _draw(page, "a", (0.3, 0.85, 0.5, 0.9))
+    await page.keyboard.press("Enter")  # without words
+    await _draw(page, "t", (0.1, 0.9))
+    await page.keyboard.type("Nốt <b>mờ</b>")
+    await page.keyboard.press("Enter")
+    await _draw(page, "n", (0.7, 0.2, 0.8, 0.2, 0.85, 0.3, 0.75, 0.35))
+    marks = await _told(page, "mark")
+    assert [mark["tool"] for mark in marks] == list(TOOLS)
+    assert [mark["text"] for mark in marks] == ["", "", "", "", "", "", "", "Nốt <b>mờ</b>", ""]
+    for mark in marks:  # as the server takes them
+        assert Mark.model_validate_json(json.dumps(mark)).tool == mark["tool"]
+
+
+async def test_a_mark_is_chosen_moved_removed_and_taken_back(desk: Desk) -> None:
+    await _put(desk, "CT_small.dcm")
+    page = await desk.open()
+    await _draw(page, "u", (0.3, 0.3, 0.6, 0.6))
+    await _draw(page, "l", (0.1, 0.1, 0.4, 0.1))
+    await _draw(page, "w", (0.3, 0.45))  # a click on the side of the rectangle
+    await page.keyboard.press("Delete")
+    await page.keyboard.press("Delete")  # nothing is chosen any more
+    drawn, line, removed = await _told(page, "mark")
+    assert removed == {**drawn, "rev": 2, "removed": True}
+    await page.keyboard.press("Control+z")
+    await _draw(page, "w", (0.6, 0.6, 0.7, 0.8))  # its corner, though dragging is for the window
+    back, moved = (await _told(page, "mark"))[3:]
+    assert back == {**drawn, "rev": 3}
+    assert (moved["rev"], moved["points"][0]) == (4, drawn["points"][0])
+    assert moved["points"][1] != drawn["points"][1]
+    for _ in range(4):
+        await page.keyboard.press("Control+z")
+    assert [(m["uid"], m["rev"], m["removed"]) for m in (await _told(page, "mark"))[5:]] == [
+        (drawn["uid"], 5, False),
+        (line["uid"], 2, True),
+        (drawn["uid"], 6, True),
+    ]
+
+
+async def test_marks_are_listed_and_lead_to_their_image(desk: Desk, head: list[Path]) -> None:
+    await _put(desk, *head)
+    page = await desk.open()
+    await _draw(page, "l", (0.4, 0.4, 0.6, 0.4))
+    await page.keyboard.press("End")
+    theirs = {**(await _told(page, "mark"))[0], "uid": "m-of-another", "sop": (await _view(page))["sop"]}
+    words = {**theirs, "tool": "text", "points": [[100, 100]], "text": "<img src=x>"}
+    await page.evaluate("m => window.harness.viewer.applyMark(m, { name: 'BS. Hoa', isMe: false })", words)
+    await page.get_by_role("button", name="Đo, vẽ (2)").click()
+    rows = page.locator(".viewer-marks li")
+    await expect(rows.nth(0)).to_contain_text(re.compile(r"Độ dài: \d+,\d mm.*Ảnh 1/16.*bạn"))
+    await expect(rows.nth(1)).to_contain_text(re.compile(r"Chữ: <img src=x>.*Ảnh 16/16.*BS\. Hoa"))
+    await expect(page.locator(".viewer-marks img")).to_have_count(0)
+    await expect(rows.nth(1).get_by_role("button")).to_have_count(1)  # not this reader's to delete
+    await rows.nth(0).get_by_role("button").first.click()
+    await expect(page.locator(".viewer-bottom-left")).to_contain_text("Ảnh 1/16")
+    await rows.nth(0).get_by_role("button", name="Xóa").click()
+    await expect(rows).to_have_count(1)
+    await page.locator(".viewer-marks").get_by_role("button", name="Hoàn tác").click()
+    await expect(rows).to_have_count(2)
 
 
 async def test_key_k_gives_the_image_with_its_window(desk: Desk, head: list[Path]) -> None:
@@ -395,6 +529,32 @@ async def test_a_finger_scrolls_and_everything_is_large_enough_for_it(desk: Desk
     assert len(boxes) > 6
     assert [box for box in boxes if box[1] < 48] == []
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+async def test_a_finger_draws_chooses_and_removes(desk: Desk) -> None:
+    await _put(desk, "CT_small.dcm")
+    page = await desk.open(**PHONE)
+    fingers = await page.context.new_cdp_session(page)
+
+    async def touch(*way: tuple[int, int]) -> None:
+        for i, (x, y) in enumerate(way):
+            kind = "touchMove" if i else "touchStart"
+            await fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
+        await fingers.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    await page.get_by_label("Chọn công cụ đo, vẽ").tap()
+    await page.get_by_role("button", name="Góc", exact=True).tap()
+    await touch((120, 250), (150, 280), (200, 300))
+    await touch((260, 240), (265, 250))
+    [angle] = await _told(page, "mark")
+    assert (angle["tool"], len(angle["points"])) == ("angle", 3)
+    remove = page.get_by_role("button", name="Xóa hình")
+    await expect(remove).to_be_visible()
+    await touch((60, 450))
+    await touch((160, 284))  # on an arm of it
+    await remove.tap()
+    assert [mark["removed"] for mark in await _told(page, "mark")] == [False, True]
+    await expect(remove).to_be_hidden()
 
 
 @pytest.mark.parametrize("options", [DESKTOP, PHONE], ids=["desktop", "phone"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -64,8 +64,12 @@ def _template(dist: Path, name: str) -> jinja2.Template:
 
 @asynccontextmanager
 async def a_room_house(
-    ice: IceConfig | None = None, dist: Path = WEB / "dist", place_kept_s: float = 30
+    ice: IceConfig | None = None,
+    dist: Path = WEB / "dist",
+    place_kept_s: float = 30,
+    images: Sequence[web.RouteDef] = (),
 ) -> AsyncIterator[RoomHouse]:
+    """`images`: what answers under /images; without it there are no studies."""
     journal, tickets = MemoryJournal(), Tickets()
     hub = Hub(journal=journal, bus=LocalBus(), may=may, ice=ice, place_kept_s=place_kept_s)
     house = RoomHouse.__new__(RoomHouse)
@@ -112,6 +116,7 @@ async def a_room_house(
     app = web.Application()
     app.add_routes(signal_routes("/signal", hub, tickets.admit, origins))
     app.add_routes(linecheck_routes("/signal/check", origins, hub.ice))
+    app.add_routes(images)
     app.add_routes(
         [
             web.get("/{page:room|check}/{name}", page),

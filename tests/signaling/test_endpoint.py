@@ -338,6 +338,24 @@ async def test_an_unknown_type_is_refused_and_the_connection_stays(house: House)
     assert isinstance(await huong.ask(messages.Chat(text="Còn đây")), messages.Ok)
 
 
+@pytest.mark.parametrize("text", ["Nốt của bà Quách Thị Mai", "Quách Thị Mai " * 9])
+async def test_words_of_a_mark_go_to_the_others_and_into_no_log(
+    house: House, caplog: pytest.LogCaptureFixture, text: str
+) -> None:
+    caplog.set_level("DEBUG")
+    hoa, huong = await house.enter(HOST), await house.enter(a_seat("Hường"))
+    data = {"uid": "mark-0001", "rev": 1, "study": 7, "sop": "1.2", "frame": 1, "tool": "text"}
+    drawn = {**data, "points": [[1, 2]], "text": text, "removed": False}
+    await huong.socket.send_str(json.dumps({"v": 1, "id": "request-000001", "t": "mark", "d": drawn}))
+    if len(text) <= 80:
+        assert (await hoa.until(messages.Marked)).mark.text == text
+    else:
+        assert await huong.closed() == 4400
+    assert isinstance(await hoa.ask(messages.Chat(text="Tôi thấy rồi")), messages.Ok)
+    assert "Quách" not in caplog.text
+    assert "Qu\\u00e1ch" not in caplog.text
+
+
 async def test_five_thousand_messages_a_second_from_one_leave_the_others_fine(house: House) -> None:
     hoa, huong = await house.enter(HOST), await house.enter(a_seat("Hường"))
     loud = await house.enter(a_seat("Khách", "viewer"))

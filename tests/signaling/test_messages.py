@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from signaling import messages
 from signaling.codec import Envelope, Malformed, decode, decode_from_server, encode
+from signaling.fields import PATH_LIMIT, TOOLS
 from signaling.refusals import ENDINGS, REFUSALS
 
 ROOT = Path(__file__).parents[2]
@@ -78,7 +79,7 @@ BAD = {
     "an empty text": '{"v":1,"t":"chat","d":{"text":"  "}}',
     "a text that is too long": json.dumps({"v": 1, "t": "chat", "d": {"text": "x" * 2001}}),
     "a UID that is none": '{"v":1,"t":"mark","d":{"uid":"m-00000001","rev":1,"study":1,"sop":"../1",'
-    '"frame":1,"tool":"length","points":[[1,1]],"removed":false}}',
+    '"frame":1,"tool":"length","points":[[1,1],[2,2]],"removed":false}}',
     "an id with a quote": '{"v":1,"id":"aaaaaaaa\\"","t":"knock","d":{}}',
     "an id with a line feed": '{"v":1,"id":"aaaaaaaa\\n","t":"knock","d":{}}',
 }
@@ -98,6 +99,65 @@ def test_an_unknown_type_is_named_as_such() -> None:
 def test_more_than_64_kib_is_not_read() -> None:
     with pytest.raises(Malformed, match="too-big"):
         decode('{"v":1,"t":"chat","d":{"text":"' + "x" * 70_000 + '"}}')
+
+
+def a_mark(tool: str, points: int, text: str | None = None) -> str:
+    data = {"uid": "mark-0001", "rev": 1, "study": 7, "sop": "1.2.3", "frame": 1, "tool": tool}
+    words = {} if text is None else {"text": text}
+    drawn = {"points": [[i, 2.5] for i in range(points)], **words, "removed": False}
+    return json.dumps({"v": 1, "t": "mark", "d": {**data, **drawn}})
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_mark_has_as_many_points_as_its_tool_and_no_other_number(tool: str) -> None:
+    least, most, text = TOOLS[tool]
+    words = "Nốt mờ" if text == "must" else None
+    for points in range(PATH_LIMIT + 2):
+        if least <= points <= most:
+            message = decode(a_mark(tool, points, words)).message
+            assert isinstance(message, messages.MarkAsked)
+            assert (message.tool, len(message.points)) == (tool, points)
+        else:
+            with pytest.raises(Malformed, match="malformed"):
+                decode(a_mark(tool, points, words))
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_words_go_with_the_tools_that_have_them_and_with_no_other(tool: str) -> None:
+    least, _most, text = TOOLS[tool]
+    for written, is_let_in in {None: text != "must", "": text != "must", "Nốt": text != "none"}.items():
+        if is_let_in:
+            message = decode(a_mark(tool, least, written)).message
+            assert isinstance(message, messages.MarkAsked)
+            assert message.text == (written or "")
+        else:
+            with pytest.raises(Malformed, match="malformed"):
+                decode(a_mark(tool, least, written))
+
+
+def test_words_of_a_mark_are_one_short_plain_line() -> None:
+    longest = "ộ" * 80
+    for written, kept in {longest: longest, "  Nốt 8 mm ": "Nốt 8 mm", "<b>&lt;": "<b>&lt;"}.items():
+        message = decode(a_mark("text", 1, written)).message
+        assert isinstance(message, messages.MarkAsked)
+        assert message.text == kept
+    for bad in ("x" * 81, "   ", "a\nb", "a\x00b", "a\x1b[31m", "a\u202eb", "a\u2028b", "a\x85b"):
+        with pytest.raises(Malformed, match="malformed"):
+            decode(a_mark("text", 1, bad))
+
+
+@pytest.mark.parametrize("tool", ["", "Length", "ruler", "__proto__", "suv"])
+def test_a_tool_that_is_none_is_refused(tool: str) -> None:
+    for points in (1, 2, 3, 4):
+        with pytest.raises(Malformed, match="malformed"):
+            decode(a_mark(tool, points))
+
+
+def test_the_tools_of_the_document_are_those_of_the_code() -> None:
+    section = PROTOCOL.partition("### mark\n")[2].partition("\n### ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (\d+)(?: to (\d+))? \| (none|may|must) \|", section, re.MULTILINE)
+    told = {tool: (int(least), int(most or least), text) for tool, least, most, text in rows}
+    assert told == TOOLS
 
 
 json_values = st.recursive(

@@ -153,7 +153,7 @@ def test_an_older_version_of_a_mark_changes_nothing(keeper: Keeper) -> None:
             sop="1.2",
             frame=1,
             tool="length",
-            points=((1, 1),),
+            points=((1, 1), (2, 2)),
             removed=removed,
         )
 

@@ -63,8 +63,9 @@ const markFields = {
   study: number,
   sop: text,
   frame: number,
-  tool: oneOf("length"),
+  tool: text, // the viewer passes over those that only a newer page knows
   points: list(point),
+  text,
   removed: flag,
 };
 const mark = record(markFields);

@@ -1,8 +1,8 @@
 /** Reading together: our view to the others while we lead, theirs to our viewer, marks both ways. */
 
-import type { Mark as WireMark, Received, View as WireView } from "./messages";
+import type { Mark as WireMark, Person, Received, View as WireView } from "./messages";
 import { fullName } from "./roster";
-import type { Mark, ViewState } from "./viewer/state";
+import type { AnyMark, Author, Mark, ViewState } from "./viewer/state";
 
 const EVERY_MS = 50;
 
@@ -14,7 +14,7 @@ export interface SharingPorts {
 
 interface Viewer {
   applyView(state: ViewState): void;
-  applyMark(mark: Mark, from: string): void;
+  applyMark(mark: AnyMark, by: Author): void;
   setPresenter(presenter: { isMe: boolean; name: string } | null): void;
   view(): ViewState | null;
 }
@@ -43,7 +43,7 @@ export class Sharing {
   }
 
   marked(mark: Mark): void {
-    this.ports.mark({ ...mark, points: mark.points });
+    this.ports.mark(mark);
   }
 
   receive(message: Received, me: number): void {
@@ -56,7 +56,7 @@ export class Sharing {
       case "joined":
       case "resynced":
         this.lead(message.d.presenter, this.viewer);
-        for (const { mark, person } of message.d.marks) this.viewer.applyMark(toMark(mark), fullName(person));
+        for (const { mark, person } of message.d.marks) this.viewer.applyMark(mark, this.author(person));
         if (message.d.view && !this.leads) this.viewer.applyView(message.d.view);
         break;
       case "presenter-changed":
@@ -66,10 +66,14 @@ export class Sharing {
         if (!this.leads) this.viewer.applyView(message.d);
         break;
       case "marked":
-        this.viewer.applyMark(toMark(message.d.mark), fullName(message.d.person));
+        this.viewer.applyMark(message.d.mark, this.author(message.d.person));
         break;
       default:
     }
+  }
+
+  private author(person: Person): Author {
+    return { name: fullName(person), isMe: person.person === this.me };
   }
 
   private lead(presenter: { person: number; title: string; name: string } | null, viewer: Viewer): void {
@@ -93,9 +97,4 @@ const TURNS = [0, 90, 180, 270] as const;
 
 function wireView([cx, cy, scale, rotation, flipH, flipV]: ViewState["view"]): WireView["view"] {
   return [cx, cy, scale, TURNS[Math.round(rotation / 90) & 3] ?? 0, flipH, flipV];
-}
-
-function toMark(mark: WireMark): Mark {
-  const [from = [0, 0], to = from] = mark.points;
-  return { ...mark, points: [from, to] };
 }

@@ -1,7 +1,7 @@
 /** What the room is told by its page, and the parts that others make. */
 
 import type { Question } from "../panels/questions";
-import type { KeyImage, Mark, ViewState } from "../viewer/state";
+import type { AnyMark, Author, KeyImage, Mark, ViewState } from "../viewer/state";
 
 export interface RoomData {
   readonly room: string;
@@ -20,7 +20,7 @@ export interface RoomData {
 /** The viewer, as far as the room speaks to it. */
 export interface Viewer {
   applyView(state: ViewState): void;
-  applyMark(mark: Mark, from: string): void;
+  applyMark(mark: AnyMark, by: Author): void;
   setPresenter(presenter: { isMe: boolean; name: string } | null): void;
   view(): ViewState | null;
   close(): void;

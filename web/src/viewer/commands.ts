@@ -1,5 +1,6 @@
 /** What keys and buttons do to what is read: see Commands. */
 
+import type { Drawing } from "./drawing";
 import { fitScale, mirrored, turned } from "./geometry";
 import type { Hands } from "./hands";
 import type { Commands } from "./keys";
@@ -13,9 +14,10 @@ export interface Around {
   keyImage(image: KeyImage): void;
   rejoin(): void;
   help(): void;
+  list(): void;
 }
 
-export function commandsFor(reading: Reading, hands: Hands, around: Around): Commands {
+export function commandsFor(reading: Reading, hands: Hands, drawing: Drawing, around: Around): Commands {
   const { model } = reading;
   return {
     scrollBy: (images) => hands.scrollBy(images),
@@ -23,6 +25,7 @@ export function commandsFor(reading: Reading, hands: Hands, around: Around): Com
     stepSeries: (by) => reading.act(() => model.stepSeries(by) && reading.shown()),
     preset: (n) => preset(reading, n),
     use: (tool) => {
+      drawing.leave();
       hands.tool = tool;
       reading.draw();
     },
@@ -41,7 +44,10 @@ export function commandsFor(reading: Reading, hands: Hands, around: Around): Com
       const image = model.keyImage();
       if (image) around.keyImage(image);
     },
-    removeMark: () => removeMark(reading),
+    removeMark: () => drawing.remove(),
+    undo: () => drawing.undo(),
+    escape: () => drawing.escape(),
+    list: () => around.list(),
     rejoin: () => around.rejoin(),
     help: () => around.help(),
   };
@@ -59,11 +65,4 @@ function preset(reading: Reading, n: number): void {
     else if (frame) model.setVoi(fullVoi(slice.facts, frame.low, frame.high));
     reading.draw();
   });
-}
-
-function removeMark(reading: Reading): void {
-  const last = reading.marksHere().at(-1);
-  if (!last) return;
-  reading.mark({ ...last, rev: last.rev + 1, removed: true });
-  reading.draw();
 }

@@ -2,9 +2,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { aManifest, anImage, aSeries } from "./builders";
 import { Follow, Sender } from "./follow";
-import { Marks } from "./marks";
 import { Model } from "./model";
-import type { Mark, ViewState } from "./state";
+import type { ViewState } from "./state";
 
 const state = (changes: Partial<ViewState> = {}): ViewState => ({
   study: 1,
@@ -125,25 +124,5 @@ describe("sending", () => {
     sender.close();
     vi.advanceTimersByTime(500);
     expect(sent).toEqual([]);
-  });
-});
-
-describe("marks", () => {
-  const mark = (rev: number, changes: Partial<Mark> = {}): Mark => ({
-    uid: "a", rev, study: 1, sop: "1.1", frame: 1, tool: "length", points: [[0, 0], [rev, 0]], removed: false, ...changes,
-  });
-
-  it("arrive in any order, and the highest revision counts", () => {
-    const model = new Model();
-    model.open(aManifest([aSeries([anImage({ sop: "1.1", frames: 2 })])]));
-    const [first, second] = model.stack;
-    if (!first || !second) throw new Error("no stack");
-    const marks = new Marks();
-    expect([marks.put(mark(2)), marks.put(mark(1)), marks.put(mark(2))]).toEqual([true, false, false]);
-    expect(marks.on(1, first).map(({ rev }) => rev)).toEqual([2]);
-    expect(marks.on(1, second)).toEqual([]);
-    expect(marks.on(2, first)).toEqual([]);
-    marks.put(mark(3, { removed: true }));
-    expect(marks.on(1, first)).toEqual([]);
   });
 });

@@ -127,3 +127,8 @@ function quarter(rotation: number): [cos: number, sin: number] {
   const turns = (((Math.round(rotation / 90) % 4) + 4) % 4) as 0 | 1 | 2 | 3;
   return ([[1, 0], [0, 1], [-1, 0], [0, -1]] as const)[turns] as [number, number];
 }
+
+/** A hundredth of a pixel is finer than anyone points. */
+export function tidy([x, y]: Point): Point {
+  return [Math.round(x * 100) / 100, Math.round(y * 100) / 100];
+}

@@ -1,8 +1,11 @@
 /** Mouse, wheel and fingers on the image, as what they mean. Points are CSS pixels of the stage. */
 
-import type { Point } from "./state";
+import type { MarkTool, Point } from "./state";
+import { isMarkTool } from "./tools";
 
-export type Tool = "window" | "scroll" | "pan" | "zoom" | "length";
+/** What a drag does that draws nothing. */
+type Way = "window" | "scroll" | "pan" | "zoom";
+export type Tool = Way | MarkTool;
 
 export interface Gestures {
   readonly tool: Tool;
@@ -11,9 +14,13 @@ export interface Gestures {
   pan(by: Point): void;
   /** Zoom by a factor; the image point at `at` stays. */
   zoom(factor: number, at: Point): void;
-  measureFrom(at: Point, isTouch: boolean): void;
-  measureTo(at: Point): void;
-  measured(): void;
+  /** Whether the press is for drawing; then `drawTo` and `drawn` follow, or `interrupt`. */
+  press(at: Point, isTouch: boolean): boolean;
+  drawTo(at: Point): void;
+  drawn(at: Point, isTouch: boolean): void;
+  interrupt(): void;
+  /** A press that went nowhere, with a tool that draws nothing. */
+  click(at: Point, isTouch: boolean): void;
   hover(at: Point | null): void;
   fit(): void;
   /** How many screen pixels of dragging are one image. */
@@ -22,6 +29,7 @@ export interface Gestures {
 
 const WHEEL_STEP = 40; // a notch of a mouse wheel gives 100 or more, a touch pad a stream of small ones
 const ZOOM_PER_PX = 0.006;
+const CLICK_PX = 4;
 
 export function listen(stage: HTMLElement, gestures: Gestures): void {
   new Listener(stage, gestures);
@@ -29,7 +37,8 @@ export function listen(stage: HTMLElement, gestures: Gestures): void {
 
 class Listener {
   private readonly fingers = new Map<number, Point>();
-  private dragging: Tool | null = null;
+  private dragging: Way | "draw" | null = null;
+  private pressedAt: Point | null = null; // while this can still become a click
   private rest = 0; // of dragging or wheel that made no whole step yet
   private wheeled = 0;
 
@@ -43,7 +52,7 @@ class Listener {
     stage.addEventListener("pointerleave", () => gestures.hover(null));
     stage.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     stage.addEventListener("dblclick", () => {
-      if (gestures.tool !== "length") gestures.fit();
+      if (!isMarkTool(gestures.tool)) gestures.fit();
     });
     stage.addEventListener("contextmenu", (event) => event.preventDefault()); // the right button is for the window
   }
@@ -54,19 +63,26 @@ class Listener {
   }
 
   private down(event: PointerEvent): void {
-    if (event.target instanceof Element && event.target.closest("button, select, a, summary")) return;
+    if (event.target instanceof Element && event.target.closest("button, select, a, summary, input")) return;
     const at = this.at(event);
     this.stage.setPointerCapture(event.pointerId);
     this.fingers.set(event.pointerId, at);
     this.rest = 0;
     if (this.fingers.size > 1) {
-      if (this.dragging === "length") this.gestures.measured();
-      this.dragging = null;
+      if (this.dragging === "draw") this.gestures.interrupt();
+      this.dragging = this.pressedAt = null;
       return;
     }
-    this.dragging = event.button === 2 ? "window" : event.button === 1 ? "pan" : this.gestures.tool;
     if (event.button === 1) event.preventDefault(); // no autoscroll
-    if (this.dragging === "length") this.gestures.measureFrom(at, event.pointerType === "touch");
+    this.pressedAt = event.button === 0 ? at : null;
+    this.dragging = this.meant(event, at);
+  }
+
+  private meant({ button, pointerType }: PointerEvent, at: Point): Way | "draw" | null {
+    if (button !== 0) return button === 2 ? "window" : "pan";
+    const isForDrawing = this.gestures.press(at, pointerType === "touch");
+    const { tool } = this.gestures;
+    return isForDrawing ? "draw" : isMarkTool(tool) ? null : tool;
   }
 
   private move(event: PointerEvent): void {
@@ -74,6 +90,7 @@ class Listener {
     const before = this.fingers.get(event.pointerId);
     if (event.pointerType === "mouse") this.gestures.hover(at);
     if (!before) return;
+    if (this.pressedAt && Math.hypot(at[0] - this.pressedAt[0], at[1] - this.pressedAt[1]) > CLICK_PX) this.pressedAt = null;
     if (this.fingers.size === 2) this.pinch(event.pointerId, before, at);
     else if (this.dragging) this.drag(this.dragging, before, at);
     this.fingers.set(event.pointerId, at);
@@ -81,11 +98,16 @@ class Listener {
 
   private up(event: PointerEvent): void {
     this.fingers.delete(event.pointerId);
-    if (this.dragging === "length" && this.fingers.size === 0) this.gestures.measured();
-    if (this.fingers.size === 0) this.dragging = null;
+    if (this.fingers.size > 0) return;
+    const [at, isTouch] = [this.at(event), event.pointerType === "touch"];
+    if (this.dragging === "draw") {
+      if (event.type === "pointerup") this.gestures.drawn(at, isTouch);
+      else this.gestures.interrupt();
+    } else if (this.pressedAt && event.type === "pointerup") this.gestures.click(at, isTouch);
+    this.dragging = this.pressedAt = null;
   }
 
-  private drag(tool: Tool, before: Point, at: Point): void {
+  private drag(tool: Way | "draw", before: Point, at: Point): void {
     const [dx, dy] = [at[0] - before[0], at[1] - before[1]];
     switch (tool) {
       case "window":
@@ -97,8 +119,8 @@ class Listener {
       case "zoom":
         this.gestures.zoom(Math.exp(-dy * ZOOM_PER_PX), [this.stage.clientWidth / 2, this.stage.clientHeight / 2]);
         break;
-      case "length":
-        this.gestures.measureTo(at);
+      case "draw":
+        this.gestures.drawTo(at);
         break;
       case "scroll": {
         this.rest += dy / this.gestures.pixelsPerImage();

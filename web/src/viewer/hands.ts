@@ -1,9 +1,9 @@
 /** What mouse and fingers do to what is read: see Gestures. */
 
-import { apply, invert, panned, zoomed } from "./geometry";
+import { apply, invert, panned, tidy, zoomed } from "./geometry";
+import type { Drawing } from "./drawing";
 import type { Gestures, Tool } from "./gestures";
 import type { Reading } from "./reading";
-import { Ruler, tidy } from "./ruler";
 import type { Point } from "./state";
 
 export class Hands implements Gestures {
@@ -12,9 +12,11 @@ export class Hands implements Gestures {
   pointer: Point | null = null;
   /** Where scrolling goes: images that way are loaded first. */
   direction: 1 | -1 = 1;
-  readonly ruler = new Ruler();
 
-  constructor(private readonly reading: Reading) {}
+  constructor(
+    private readonly reading: Reading,
+    private readonly drawing: Drawing,
+  ) {}
 
   scrollBy(steps: number): void {
     const { model } = this.reading;
@@ -50,6 +52,7 @@ export class Hands implements Gestures {
 
   hover(at: Point | null): void {
     const { screen, model } = this.reading;
+    if (at) this.drawing.move(at);
     const matrix = screen.matrix(model);
     const image = model.slice?.image;
     const point = at && matrix && apply(invert(matrix), at);
@@ -60,23 +63,23 @@ export class Hands implements Gestures {
     this.reading.send();
   }
 
-  measureFrom(at: Point, isTouch: boolean): void {
-    const { screen, model } = this.reading;
-    const matrix = screen.matrix(model);
-    if (!model.manifest || !model.slice || !matrix) return;
-    this.ruler.start(model.manifest.study, model.slice, this.reading.marksHere(), matrix, at, isTouch);
+  press(at: Point, isTouch: boolean): boolean {
+    return this.drawing.press(this.tool, at, isTouch);
   }
 
-  measureTo(at: Point): void {
-    const matrix = this.reading.screen.matrix(this.reading.model);
-    if (matrix) this.ruler.move(matrix, at);
-    this.reading.draw();
+  drawTo(at: Point): void {
+    this.drawing.move(at);
   }
 
-  measured(): void {
-    const matrix = this.reading.screen.matrix(this.reading.model);
-    const mark = matrix && this.ruler.stop(matrix);
-    if (mark) this.reading.mark(mark);
-    this.reading.draw();
+  drawn(at: Point, isTouch: boolean): void {
+    this.drawing.release(at, isTouch);
+  }
+
+  interrupt(): void {
+    this.drawing.interrupt();
+  }
+
+  click(at: Point, isTouch: boolean): void {
+    this.drawing.choose(at, isTouch);
   }
 }

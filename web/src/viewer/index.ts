@@ -9,7 +9,9 @@ import "./viewer.css";
 
 import { Cine } from "./cine";
 import { commandsFor } from "./commands";
+import { Drawing } from "./drawing";
 import { Follow, Sender } from "./follow";
+import { tidy } from "./geometry";
 import type { Size } from "./geometry";
 import { listen } from "./gestures";
 import { Hands } from "./hands";
@@ -17,13 +19,13 @@ import { keySheet, run } from "./keys";
 import type { Commands } from "./keys";
 import { Loader } from "./loader";
 import type { Instance } from "./manifest";
-import { Marks } from "./marks";
+import { MarkList } from "./marklist";
 import { Model } from "./model";
 import { renderNative } from "./paint";
 import type { Reading } from "./reading";
-import { tidy } from "./ruler";
 import { Screen } from "./screen";
-import type { KeyImage, Mark, Point, Presenter, View, ViewState, Voi } from "./state";
+import { sliceKey } from "./stack";
+import type { AnyMark, Author, KeyImage, Mark, Point, Presenter, View, ViewState, Voi } from "./state";
 import { Strip } from "./strip";
 import { Studies } from "./studies";
 import { Toolbar } from "./toolbar";
@@ -44,7 +46,8 @@ export interface ViewerOptions {
 export interface Viewer {
   /** Another one shows this. */
   applyView(state: ViewState): void;
-  applyMark(mark: Mark, from: string): void;
+  /** A mark was drawn or changed, by anyone in the room. */
+  applyMark(mark: AnyMark, by: Author): void;
   setPresenter(presenter: Presenter | null): void;
   view(): ViewState | null;
   /** Images were added or taken away: ask the server again. */
@@ -67,25 +70,28 @@ class OpenViewer implements Viewer, Reading {
   readonly cine: Cine;
   readonly screen: Screen;
 
-  private readonly marks = new Marks();
+  private readonly drawing: Drawing;
   private readonly follow = new Follow();
   private readonly sender: Sender;
-  private readonly hands = new Hands(this);
+  private readonly hands: Hands;
   private readonly strip: Strip;
   private readonly studies: Studies;
   private readonly toolbar: Toolbar;
+  private readonly marklist: MarkList;
   private readonly help = keySheet();
   private readonly closing = new AbortController();
 
   private remotePointer: Point | null = null;
-  private drawing = 0;
+  private nextDraw = 0; // an animation frame, 0 for none
 
   constructor(
     host: HTMLElement,
-    private readonly options: ViewerOptions,
+    options: ViewerOptions,
   ) {
     const { imagesRoot } = options;
     this.sender = new Sender(options.onView);
+    this.drawing = new Drawing(this, { name: options.me, isMe: true }, options.onMark);
+    this.hands = new Hands(this, this.drawing);
     this.loader = new Loader(imagesRoot, () => this.model.manifest?.study ?? 0, (slice, frame) => {
       if (slice.key !== this.model.slice?.key) return;
       this.model.arrived(slice, frame);
@@ -98,13 +104,23 @@ class OpenViewer implements Viewer, Reading {
       onSeries: (series) => this.act(() => this.model.chooseSeries(series) && this.shown()),
     });
     this.studies = new Studies(imagesRoot, this, this.strip, this.closing.signal);
-    const commands = commandsFor(this, this.hands, {
+    const commands = commandsFor(this, this.hands, this.drawing, {
       keyImage: options.onKeyImage,
       rejoin: () => this.rejoin(),
       help: () => this.help.showModal(),
+      list: () => this.listMarks(),
     });
     this.toolbar = new Toolbar(commands, this.closing.signal);
-    this.screen = new Screen(host, this.strip.root, this.toolbar.root, this.help);
+    this.marklist = new MarkList({
+      jump: (mark) => this.drawing.jump(mark),
+      remove: (uid) => this.drawing.remove(uid),
+      undo: () => commands.undo(),
+      close: () => this.listMarks(),
+    });
+    const { root: caption } = this.drawing.caption;
+    const [strip, marks] = [this.strip.root, this.marklist.root];
+    const { root: toolbar, remove } = this.toolbar;
+    this.screen = new Screen(host, { strip, toolbar, marks, caption, remove, help: this.help });
     listen(this.screen.stage, this.hands);
     this.listenToPage(commands);
     void this.studies.start();
@@ -116,8 +132,8 @@ class OpenViewer implements Viewer, Reading {
     if (this.follow.arrived(state)) this.adopt(state);
   }
 
-  applyMark(mark: Mark): void {
-    if (this.marks.put(mark)) this.draw();
+  applyMark(mark: AnyMark, by: Author): void {
+    if (this.drawing.take(mark, by)) this.draw();
   }
 
   setPresenter(presenter: Presenter | null): void {
@@ -140,7 +156,7 @@ class OpenViewer implements Viewer, Reading {
     this.cine.stop();
     this.sender.close();
     this.loader.close();
-    cancelAnimationFrame(this.drawing);
+    cancelAnimationFrame(this.nextDraw);
     this.screen.close();
   }
 
@@ -169,13 +185,9 @@ class OpenViewer implements Viewer, Reading {
     this.draw();
   }
 
-  marksHere(): Mark[] {
-    const { manifest, slice } = this.model;
-    return manifest && slice ? this.marks.on(manifest.study, slice) : [];
-  }
-
-  mark(mark: Mark): void {
-    if (this.marks.put(mark)) this.options.onMark(mark);
+  jump(mark: Mark): void {
+    const key = sliceKey(mark.sop, mark.frame);
+    if (key !== this.model.slice?.key) this.act(() => this.model.show(key) && this.shown());
   }
 
   send(): void {
@@ -187,6 +199,7 @@ class OpenViewer implements Viewer, Reading {
   shown(): void {
     const { slice, series } = this.model;
     this.strip.choose(series);
+    this.drawing.leave();
     this.draw();
     if (!slice) return;
     this.screen.say("");
@@ -201,21 +214,26 @@ class OpenViewer implements Viewer, Reading {
   }
 
   draw(): void {
-    if (this.drawing === 0) this.drawing = requestAnimationFrame(() => this.drawNow());
+    if (this.nextDraw === 0) this.nextDraw = requestAnimationFrame(() => this.drawNow());
   }
 
   private drawNow(): void {
-    this.drawing = 0;
+    this.nextDraw = 0;
     const { model } = this;
-    const open = this.hands.ruler.mark;
-    const marks = this.marksHere();
-    const drawn = open ? [...marks.filter(({ uid }) => uid !== open.uid), open] : marks;
-    this.screen.draw(model, model.slice && this.loader.best(model.slice), drawn);
+    const { drawing } = this;
+    this.screen.draw(model, model.slice && this.loader.best(model.slice), drawing.drawn);
+    const marks = drawing.of(model.manifest?.study ?? -1);
+    this.marklist.show(model, this.loader, marks, drawing.canUndo);
     const { presenter, isApart } = this.follow;
     const isFollowing = presenter !== null && !presenter.isMe && !isApart;
     this.screen.point(model, isFollowing ? this.remotePointer : null, presenter?.name ?? "");
     this.screen.root.dataset.tool = this.hands.tool;
-    this.toolbar.show(model, this.hands.tool, this.cine.isPlaying, marks.length > 0);
+    this.toolbar.show(model, this.hands.tool, this.cine.isPlaying, {
+      canRemove: drawing.canRemove,
+      canUndo: drawing.canUndo,
+      count: marks.length,
+      isListOpen: !this.marklist.root.hidden,
+    });
   }
 
   // Following who presents.
@@ -234,6 +252,12 @@ class OpenViewer implements Viewer, Reading {
     const state = this.follow.rejoin();
     if (state) this.adopt(state);
     this.showLeader();
+  }
+
+  private listMarks(): void {
+    this.marklist.root.hidden = !this.marklist.root.hidden;
+    this.screen.root.toggleAttribute("data-list", !this.marklist.root.hidden);
+    this.draw();
   }
 
   private showLeader(): void {

@@ -3,6 +3,7 @@
 import { element } from "../dom";
 import { later, t } from "../text";
 import type { Tool } from "./gestures";
+import { MARK_TOOLS, TOOLS } from "./tools";
 
 /** What keys and buttons can do. */
 export interface Commands {
@@ -20,6 +21,9 @@ export interface Commands {
   play(): void;
   keyImage(): void;
   removeMark(): void;
+  undo(): void;
+  escape(): void;
+  list(): void;
   rejoin(): void;
   help(): void;
 }
@@ -43,8 +47,14 @@ const BINDINGS: readonly Binding[] = [
   { keys: ["p"], shown: "P", does: later("Di chuyển ảnh (hoặc chuột giữa)"), run: (c) => c.use("pan") },
   { keys: ["z"], shown: "Z", does: later("Phóng to, thu nhỏ (hoặc Ctrl + lăn chuột)"), run: (c) => c.use("zoom") },
   { keys: ["+", "=", "-"], shown: "+ −", does: later("Phóng to, thu nhỏ từng nấc"), run: (c, key) => c.zoomBy(key === "-" ? 0.8 : 1.25) },
-  { keys: ["l"], shown: "L", does: later("Đo độ dài"), run: (c) => c.use("length") },
-  { keys: ["Delete", "Backspace"], shown: "Delete", does: later("Xóa số đo cuối trên ảnh"), run: (c) => c.removeMark() },
+  ...MARK_TOOLS.map((tool): Binding => {
+    const { key, does } = TOOLS[tool];
+    return { keys: [key], shown: key.toUpperCase(), does, run: (c) => c.use(tool) };
+  }),
+  { keys: ["Delete", "Backspace"], shown: "Delete", does: later("Xóa hình đã chọn (bấm vào hình để chọn)"), run: (c) => c.removeMark() },
+  { keys: ["Ctrl+z"], shown: "Ctrl Z", does: later("Hoàn tác nét vẽ cuối của mình"), run: (c) => c.undo() },
+  { keys: ["Escape"], shown: "Esc", does: later("Bỏ nét đang vẽ, bỏ chọn"), run: (c) => c.escape() },
+  { keys: ["j"], shown: "J", does: later("Danh sách hình vẽ"), run: (c) => c.list() },
   { keys: ["f"], shown: "F", does: later("Vừa khung (hoặc nháy đúp)"), run: (c) => c.fit() },
   { keys: ["o"], shown: "O", does: later("Một điểm ảnh một điểm màn hình"), run: (c) => c.actualSize() },
   { keys: ["r"], shown: "R", does: later("Xoay phải 90°"), run: (c) => c.turn() },
@@ -62,12 +72,13 @@ const CONTROLS = "button, a, summary, dialog";
 
 /** Run the command of a key press. Not while someone types, and a focused button keeps its own keys. */
 export function run(event: KeyboardEvent, commands: Commands): void {
-  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.defaultPrevented || event.altKey) return;
   const focused = event.target instanceof Element ? event.target : null;
   if (focused?.closest(TYPING)) return;
   if (focused?.closest(CONTROLS) && [" ", "Enter"].includes(event.key)) return;
   if (document.querySelector("dialog[open]")) return;
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const plain = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const key = event.ctrlKey || event.metaKey ? `Ctrl+${plain}` : plain;
   const binding = BY_KEY.get(key);
   if (!binding) return;
   event.preventDefault();

@@ -57,6 +57,11 @@ export class Loader {
     return frame;
   }
 
+  /** The same without counting as use. */
+  peek(slice: Slice): DecodedFrame | null {
+    return this.kept.get(slice.key) ?? null;
+  }
+
   isFull(slice: Slice): boolean {
     return this.kept.get(slice.key)?.level === 0;
   }

@@ -29,7 +29,7 @@ export class Model {
 
   private isVoiChosen = false;
   private stacks = new Map<number, readonly Slice[]>();
-  private places = new Map<string, { series: Series; at: number }>();
+  private places = new Map<string, { series: Series; at: number; order: number }>();
   private left = new Map<number, Left>();
 
   get slice(): Slice | null {
@@ -44,7 +44,7 @@ export class Model {
     this.stacks = new Map(manifest.series.map((series) => [series.series, stackOf(series)]));
     this.places.clear();
     for (const series of manifest.series) {
-      for (const [at, { key }] of (this.stacks.get(series.series) ?? []).entries()) this.places.set(key, { series, at });
+      for (const [at, { key }] of (this.stacks.get(series.series) ?? []).entries()) this.places.set(key, { series, at, order: this.places.size });
     }
     const place = seen === undefined ? undefined : this.places.get(seen);
     if (place) {
@@ -139,6 +139,28 @@ export class Model {
     this.voi = state.voi;
     this.isVoiChosen = true;
     this.view = state.view;
+    return true;
+  }
+
+  /** Where a slice of this study is, by its key. */
+  find(key: string): { series: Series; slice: Slice; at: number; of: number } | null {
+    const place = this.places.get(key);
+    const stack = place && this.stacks.get(place.series.series);
+    const slice = place && stack?.[place.at];
+    return slice ? { series: place.series, slice, at: place.at, of: stack.length } : null;
+  }
+
+  /** To sort by: series after series, image after image; what is not here comes last. */
+  orderOf(key: string): number {
+    return this.places.get(key)?.order ?? Infinity;
+  }
+
+  /** Show the slice with this key; false when it is shown already, or not here. */
+  show(key: string): boolean {
+    const place = this.places.get(key);
+    if (!place || key === this.slice?.key) return false;
+    this.chooseSeries(place.series.series);
+    this.goTo(place.at);
     return true;
   }
 

@@ -18,10 +18,8 @@ export interface Reading {
   /** Look at the image from elsewhere: an act. */
   look(change: (image: Instance, view: View, size: Size) => View): void;
   window(voi: Voi): void;
-  /** Of the image that is shown. */
-  marksHere(): Mark[];
-  /** Keep a mark made here, and tell the others. */
-  mark(mark: Mark): void;
+  /** Show the image that a mark is on: an act. */
+  jump(mark: Mark): void;
   /** Tell the others what is shown, if that is for this one to do. */
   send(): void;
   /** Another image than before: load it, and everything round it. */

@@ -5,14 +5,18 @@ import { t } from "../text";
 import { Corners, spoken } from "./corners";
 import { apply, toScreen } from "./geometry";
 import type { Matrix, Size } from "./geometry";
-import { drawMarks } from "./marks";
+import { drawMarks } from "./picture";
+import type { Drawn, Labels } from "./picture";
 import type { Model } from "./model";
 import { Painter } from "./paint";
 import type { DecodedFrame } from "./pixels";
-import type { Mark, Point, Presenter } from "./state";
+import type { Point, Presenter } from "./state";
 
 const MOST_PIXEL_RATIO = 2; // more costs a phone its battery, and shows nothing more of these images
 const SPEAK_AFTER_MS = 700; // not every image that is scrolled past
+
+/** What others make and the screen places. */
+type Parts = Readonly<Record<"strip" | "toolbar" | "marks" | "caption" | "remove" | "help", HTMLElement>>;
 
 export class Screen {
   readonly root = element("section", { className: "viewer", attributes: { "aria-label": t("Xem ảnh") } });
@@ -30,11 +34,13 @@ export class Screen {
   private readonly leader = element("div", { className: "viewer-leader" });
   private readonly live = element("p", { className: "viewer-live", attributes: { "aria-live": "polite" } });
   private readonly painter = new Painter(this.canvas);
+  /** Where the words of the marks lie. */
+  labels: Labels = new Map();
   private speaking: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(host: HTMLElement, strip: HTMLElement, toolbar: HTMLElement, help: HTMLElement) {
-    this.stage.append(this.canvas, this.layer, this.corners.root, this.track, this.leader, this.notice);
-    const body = element("div", { className: "viewer-body" }, strip, this.stage, toolbar);
+  constructor(host: HTMLElement, { strip, toolbar, marks, caption, remove, help }: Parts) {
+    this.stage.append(this.canvas, this.layer, this.corners.root, this.track, this.leader, this.notice, remove, caption);
+    const body = element("div", { className: "viewer-body" }, strip, this.stage, marks, toolbar);
     this.root.append(body, this.live, help);
     host.replaceChildren(this.root);
   }
@@ -53,13 +59,13 @@ export class Screen {
     return slice ? toScreen(slice.image, view, this.size) : null;
   }
 
-  draw(model: Model, frame: DecodedFrame | null, marks: readonly Mark[]): void {
+  draw(model: Model, frame: DecodedFrame | null, drawn: Drawn): void {
     const { slice, manifest, voi, view } = model;
     const ratio = Math.min(MOST_PIXEL_RATIO, devicePixelRatio);
     const { width, height } = this.size;
     const pixels = { width: Math.round(width * ratio), height: Math.round(height * ratio) };
     this.painter.paint(frame, slice, manifest?.luts ?? {}, voi, view, pixels);
-    this.drawLayer(model, marks, pixels, ratio);
+    this.drawLayer(model, frame, drawn, pixels, ratio);
     const loaded = frame === null ? "" : frame.level === 0 ? "full" : "quick";
     this.corners.show(model, this.size, loaded);
     this.showTrack(model);
@@ -108,12 +114,18 @@ export class Screen {
     this.speaking = setTimeout(() => (this.live.textContent = spoken(model)), SPEAK_AFTER_MS);
   }
 
+  /** Tell a screen reader at once. */
+  hear(text: string): void {
+    clearTimeout(this.speaking);
+    this.live.textContent = text;
+  }
+
   close(): void {
     clearTimeout(this.speaking);
     this.root.remove();
   }
 
-  private drawLayer(model: Model, marks: readonly Mark[], pixels: Size, ratio: number): void {
+  private drawLayer(model: Model, frame: DecodedFrame | null, drawn: Drawn, pixels: Size, ratio: number): void {
     const context = this.layer.getContext("2d");
     if (!context) return;
     if (this.layer.width !== pixels.width || this.layer.height !== pixels.height) {
@@ -122,7 +134,7 @@ export class Screen {
     }
     context.clearRect(0, 0, pixels.width, pixels.height);
     const matrix = this.matrix(model);
-    if (model.slice && matrix) drawMarks(context, marks, model.slice, matrix, ratio);
+    if (model.slice && matrix) this.labels = drawMarks(context, drawn, model.slice, frame, matrix, ratio);
   }
 
   private showTrack({ stack, at }: Model): void {

@@ -28,16 +28,28 @@ export interface ViewState {
   readonly pointer: Point | null;
 }
 
-/** One measurement: message `mark`. The highest `rev` of a `uid` counts. */
+export type MarkTool = "length" | "angle" | "cobb" | "ellipse" | "rectangle" | "probe" | "arrow" | "text" | "freehand";
+
+/** One version of one drawing: message `mark`. The highest `rev` of a `uid` counts. */
 export interface Mark {
   readonly uid: string;
   readonly rev: number;
   readonly study: number;
   readonly sop: string;
   readonly frame: number;
-  readonly tool: "length";
-  readonly points: readonly [Point, Point];
+  readonly tool: MarkTool;
+  readonly points: readonly Point[];
+  /** Plain text, of the tools that have words. */
+  readonly text: string;
   readonly removed: boolean;
+}
+
+/** As it came: perhaps of a tool that only a newer page knows. */
+export type AnyMark = Omit<Mark, "tool"> & { readonly tool: string };
+
+export interface Author {
+  readonly name: string;
+  readonly isMe: boolean;
 }
 
 /** What the minutes keep of an image: enough to draw it again. */

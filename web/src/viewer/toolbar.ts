@@ -6,15 +6,25 @@ import type { Tool } from "./gestures";
 import type { Commands } from "./keys";
 import type { WindowPreset } from "./manifest";
 import type { Model } from "./model";
+import type { MarkTool } from "./state";
+import { isMarkTool, MARK_TOOLS, TOOLS } from "./tools";
 import { CT_PRESETS } from "./window";
 
-const TOOLS: readonly (readonly [Tool, string])[] = [
+const WAYS: readonly (readonly [Tool, string])[] = [
   ["window", later("Cửa sổ")],
   ["scroll", later("Cuộn")],
   ["pan", later("Di chuyển")],
   ["zoom", later("Phóng")],
-  ["length", later("Đo")],
 ];
+
+/** What there is to do with marks. */
+export interface MarkState {
+  readonly canRemove: boolean;
+  readonly canUndo: boolean;
+  /** Of the study. */
+  readonly count: number;
+  readonly isListOpen: boolean;
+}
 
 /** `voi` null: as the file says; "full": from the darkest to the brightest. */
 export interface Preset {
@@ -39,9 +49,14 @@ export class Toolbar {
   private readonly presets = element("select", { className: "viewer-select", attributes: { "aria-label": t("Cửa sổ có sẵn") } });
   private readonly tools = new Map<Tool, HTMLButtonElement>();
   private readonly cine: HTMLButtonElement;
-  private readonly remove: HTMLButtonElement;
+  private readonly pen: HTMLButtonElement;
+  /** Stands on the image, not in a row that may scroll. */
+  readonly remove: HTMLButtonElement;
+  private readonly undo: HTMLButtonElement;
+  private readonly list: HTMLButtonElement;
   private readonly invert: HTMLButtonElement;
-  private readonly more = element("details", { className: "viewer-more" });
+  private readonly menus: HTMLDetailsElement[] = [];
+  private penTool: MarkTool = "length";
   private presetNames = "";
 
   /** `signal` ends listening to the page. */
@@ -52,49 +67,76 @@ export class Toolbar {
       this.presets.blur(); // so that the arrow keys scroll again
     });
     this.cine = button(t("▶ Phát"), () => commands.play());
-    this.remove = button(t("Xóa đo"), () => commands.removeMark());
+    this.remove = button(t("Xóa hình"), () => commands.removeMark());
+    this.remove.classList.add("viewer-remove");
+    this.undo = button(t("Hoàn tác"), () => commands.undo());
+    this.list = button("", () => commands.list());
+    this.list.title = t("Danh sách hình vẽ: phím J");
     this.invert = button(t("Đảo đen trắng"), () => commands.invert());
-    const tools = TOOLS.map(([tool, name]) => {
-      const made = button(t(name), () => commands.use(tool));
-      if (tool === "pan" || tool === "zoom") made.classList.add("viewer-by-fingers");
-      this.tools.set(tool, made);
-      return made;
-    });
-    const menu = element(
-      "div",
-      { className: "viewer-menu" },
+    this.pen = button("", () => commands.use(this.penTool));
+    const keyImage = button(t("Ảnh chính"), () => commands.keyImage());
+    keyImage.title = t("Lưu làm ảnh chính cho biên bản: phím K");
+    const more = this.menu(t("Thêm"), t("Thêm"), ...[
+      button(t("Vừa khung"), () => commands.fit()),
       button(t("Một điểm ảnh một điểm màn hình"), () => commands.actualSize()),
       button(t("Xoay phải"), () => commands.turn()),
       button(t("Lật ngang"), () => commands.mirror("horizontal")),
       button(t("Lật dọc"), () => commands.mirror("vertical")),
       this.invert,
       button(t("Phím tắt (?)"), () => commands.help()),
-    );
-    this.more.append(element("summary", { className: "viewer-button" }, t("Thêm")), menu);
-    menu.addEventListener("click", () => (this.more.open = false));
-    this.more.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.more.open = false;
-    });
-    const keyImage = button(t("Ảnh chính"), () => commands.keyImage());
-    keyImage.title = t("Lưu làm ảnh chính cho biên bản: phím K");
-    const fit = button(t("Vừa khung"), () => commands.fit());
-    this.root.append(this.presets, group(t("Kéo chuột để"), ...tools), this.remove, this.cine, fit, keyImage, this.more);
-    document.addEventListener(
-      "pointerdown",
-      ({ target }) => {
-        if (this.more.open && !(target instanceof Node && this.more.contains(target))) this.more.open = false;
-      },
-      { signal },
-    );
+    ]);
+    const ways = WAYS.map(([tool, name]) => this.tool(tool, t(name), commands));
+    const pens = this.menu("▾", t("Chọn công cụ đo, vẽ"), ...MARK_TOOLS.map((tool) => this.tool(tool, t(TOOLS[tool].name), commands)), this.undo);
+    pens.classList.add("viewer-pens");
+    const dragging = group(t("Kéo chuột để"), ...ways, this.pen, pens);
+    this.root.append(this.presets, dragging, this.list, this.cine, keyImage, more);
+    document.addEventListener("pointerdown", ({ target }) => this.closeMenus(target), { signal });
   }
 
-  show(model: Model, tool: Tool, isPlaying: boolean, hasMarks: boolean): void {
+  private tool(tool: Tool, name: string, commands: Commands): HTMLButtonElement {
+    const made = button(name, () => commands.use(tool));
+    if (isMarkTool(tool)) made.append(element("kbd", {}, TOOLS[tool].key.toUpperCase()));
+    if (tool === "pan" || tool === "zoom") made.classList.add("viewer-by-fingers");
+    this.tools.set(tool, made);
+    return made;
+  }
+
+  private menu(text: string, name: string, ...buttons: HTMLElement[]): HTMLDetailsElement {
+    const summary = element("summary", { className: "viewer-button", title: name, attributes: { "aria-label": name } }, text);
+    const inside = element("div", { className: "viewer-menu" }, ...buttons);
+    const made = element("details", { className: "viewer-more" }, summary, inside);
+    inside.addEventListener("click", () => (made.open = false));
+    made.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !made.open) return;
+      event.preventDefault();
+      made.open = false;
+      summary.focus();
+    });
+    this.menus.push(made);
+    return made;
+  }
+
+  /** All but the one that was pressed. */
+  private closeMenus(pressed: EventTarget | null): void {
+    for (const menu of this.menus) {
+      if (menu.open && !(pressed instanceof Node && menu.contains(pressed))) menu.open = false;
+    }
+  }
+
+  show(model: Model, tool: Tool, isPlaying: boolean, marks: MarkState): void {
+    if (isMarkTool(tool)) this.penTool = tool;
     for (const [name, made] of this.tools) made.setAttribute("aria-pressed", String(name === tool));
     this.cine.hidden = model.stack.length < 2;
     this.cine.textContent = isPlaying ? t("⏸ Dừng") : t("▶ Phát");
     this.cine.setAttribute("aria-pressed", String(isPlaying));
     this.invert.setAttribute("aria-pressed", String(model.voi?.[2] === 1));
-    this.remove.hidden = !hasMarks;
+    this.pen.textContent = t(TOOLS[this.penTool].name);
+    this.pen.setAttribute("aria-pressed", String(isMarkTool(tool)));
+    this.remove.hidden = !marks.canRemove;
+    this.undo.disabled = !marks.canUndo;
+    this.list.hidden = marks.count === 0 && !marks.isListOpen;
+    this.list.textContent = t("Đo, vẽ ({n})", { n: marks.count });
+    this.list.setAttribute("aria-expanded", String(marks.isListOpen));
     this.showPresets(presetsOf(model));
   }
 
