@@ -88,28 +88,29 @@ async def rows(session: Session, statement: Any) -> Sequence[Mapping[str, Any]]:
         raise DatabaseAway from error
 
 
-async def _matches(session: Session, question: Question) -> AsyncIterator[Elements]:
-    """All that is known of each match: what is found is fixed first, by id, then read a few at a time.
-
-    One more than the limit when there is more.
-    """
+def _matches(session: Session, question: Question) -> AsyncIterator[Elements]:
+    """All that is known of each match, in order; a few are in memory at a time."""
     scope = Scope(owner_id=session.owner_id, study_ids=None, may_store=False)
-    found = await rows(session, question.ids(scope, session.limits.answers))
-    if question.is_of_patients:
-        for row in found:
-            yield _patient(row)
-        return
+    return (_patients if question.is_of_patients else _levels)(session, question, scope)
+
+
+async def _patients(session: Session, question: Question, scope: Scope) -> AsyncIterator[Elements]:
+    last: str | None = None
+    while there := await rows(session, question.patients(scope, last).limit(_AT_ONCE)):
+        for row in there:
+            yield jsonmodel.patient(row) | {"00201200": {"vr": "IS", "Value": [row["study_count"]]}}
+        last = there[-1]["patient_id"]
+
+
+async def _levels(session: Session, question: Question, scope: Scope) -> AsyncIterator[Elements]:
+    """What is found is fixed first, by id; one more than the limit when there is more."""
     level = question.query.level
-    ids = [int(row["id"]) for row in found]
+    ids = [int(row["id"]) for row in await rows(session, question.ids(scope, session.limits.answers))]
     for start in range(0, len(ids), _AT_ONCE):
         there = await rows(session, question.of(scope, ids[start : start + _AT_ONCE]))
         more = await _from_headers(session, question, there)
         for row in there:
             yield more.get(row[_ID[level]], {}) | jsonmodel.RENDER[level](row, "")
-
-
-def _patient(row: Mapping[str, Any]) -> Elements:
-    return jsonmodel.patient(row) | {"00201200": {"vr": "IS", "Value": [row["study_count"]]}}
 
 
 async def _from_headers(

@@ -148,7 +148,10 @@ def value(vr: str, values: Iterable[Any]) -> bytes:
     """Values of the DICOM JSON model (PS3.18 F) as bytes, text in UTF-8; nothing for what is not flat."""
     given = list(values)
     if vr in _NUMBERS:
-        return b"".join(struct.pack(_NUMBERS[vr], one) for one in given if isinstance(one, int | float))
+        try:
+            return b"".join(struct.pack(_NUMBERS[vr], one) for one in given)
+        except struct.error:
+            return b""  # a device's own idea of a number
     if vr == "PN":
         given = ["=".join(_groups(one)).rstrip("=") for one in given if isinstance(one, Mapping)]
     elif vr not in _TEXTS:

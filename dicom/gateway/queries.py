@@ -52,10 +52,12 @@ class Question:
 
     def ids(self, scope: Scope, most: int) -> Statement:
         """What matches, in the order of the answers; one more than `most` when there is more."""
-        if self.is_of_patients:
-            return statements.patients(scope, self.query.where).limit(most + 1)
         asked = replace(self.query, limit=most)
         return asked.statement(scope).with_only_columns(IDS[self.query.level])
+
+    def patients(self, scope: Scope, after: str | None) -> Statement:
+        """At the PATIENT level: who matches, by ID."""
+        return statements.patients(scope, self.query.where, after)
 
     def of(self, scope: Scope, ids: list[int]) -> Statement:
         """The rows of some of them: still there, still this hospital's."""

@@ -78,16 +78,17 @@ def search(level: Level, scope: Scope, where: Sequence[Condition], *, is_narrow:
     return _ALL[level, is_narrow].where(_whose(scope), *where)
 
 
-def patients(scope: Scope, where: Sequence[Condition]) -> Select[Any]:
-    """The patients of a scope, one row an ID: what is said of them is what one of their studies says."""
+def patients(scope: Scope, where: Sequence[Condition], after: str | None) -> Select[Any]:
+    """The patients of a scope by ID, one row each, from behind the ID `after`: what one of their studies says."""
     said = ("patient_name", "patient_birth_date", "patient_sex")
     columns = [func.max(studies.c[name]).label(name) for name in said]
-    return (
+    found = (
         select(studies.c.patient_id, *columns, func.count().label("study_count"))
         .where(visible(scope), *where)
         .group_by(studies.c.patient_id)
         .order_by(studies.c.patient_id)
     )
+    return found if after is None else found.where(studies.c.patient_id > after)
 
 
 def of_instance_uids(scope: Scope, sop_uids: Sequence[str]) -> Select[Any]:

@@ -6,10 +6,14 @@ import asyncio
 import os
 import struct
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from pydicom.dataset import Dataset
+from pynetdicom import AE, evt
+from pynetdicom.sop_class import StorageCommitmentPushModel
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -21,6 +25,7 @@ from dicom.pacs.network import Destination
 from dicom.sandbox import Sandbox
 from dicom.store import BlobStore
 from tests.dicom import builders
+from tests.services import HOST
 
 VERIFICATION = "1.2.840.10008.1.1"
 IMPLICIT_LITTLE = "1.2.840.10008.1.2"
@@ -206,3 +211,32 @@ def resident_bytes() -> int:
 async def is_well(gateway: Gateway) -> bool:
     started = time.monotonic()
     return await dcmtk("echoscu", gateway) == (0, "") and time.monotonic() - started < 2
+
+
+def told(report: Dataset) -> tuple[str, list[str], dict[str, int]]:
+    """Transaction, what is kept, and what failed with its reason."""
+    kept = [str(one.ReferencedSOPInstanceUID) for one in report.get("ReferencedSOPSequence", [])]
+    failed = {
+        str(one.ReferencedSOPInstanceUID): int(one.FailureReason)
+        for one in report.get("FailedSOPSequence", [])
+    }
+    return str(report.TransactionUID), kept, failed
+
+
+@asynccontextmanager
+async def device(answer: int = 0) -> AsyncIterator[tuple[Destination, list[Dataset]]]:
+    """Where a modality listens for reports."""
+    reports: list[Dataset] = []
+
+    def taken(event: evt.Event) -> tuple[int, None]:
+        reports.append(event.event_information)
+        return answer, None
+
+    ae = AE(ae_title="COMMIT")
+    ae.add_supported_context(StorageCommitmentPushModel, scu_role=False, scp_role=True)
+    server = ae.start_server((HOST, 0), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, taken)])
+    assert server is not None
+    try:
+        yield Destination(HOST, server.server_address[1], "COMMIT"), reports
+    finally:
+        server.shutdown()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import struct
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from dicom.gateway.commitment import Report
 from dicom.gateway.ports import Reference
 from dicom.pacs.network import Destination
 from tests.dicom.builders import CT_IMAGE, REPORT, a_dataset, a_file
-from tests.dicom.gateway_site import IMPLICIT_LITTLE, Hospital, dcmtk, in_folder, is_well
+from tests.dicom.gateway_site import IMPLICIT_LITTLE, Hospital, dcmtk, device, in_folder, is_well, told
 from tests.services import HOST
 
 SLICES = [f"2.25.5.{n}" for n in range(3)]
@@ -36,16 +35,6 @@ def a_request(instances: Iterable[tuple[str, str]], transaction: str = "2.25.900
         item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = sop_class, sop_uid
         ds.ReferencedSOPSequence.append(item)
     return ds
-
-
-def told(report: Dataset) -> tuple[str, list[str], dict[str, int]]:
-    """Transaction, what is kept, and what failed with its reason."""
-    kept = [str(one.ReferencedSOPInstanceUID) for one in report.get("ReferencedSOPSequence", [])]
-    failed = {
-        str(one.ReferencedSOPInstanceUID): int(one.FailureReason)
-        for one in report.get("FailedSOPSequence", [])
-    }
-    return str(report.TransactionUID), kept, failed
 
 
 def committed(
@@ -201,25 +190,6 @@ async def test_requests_that_mean_harm_are_refused(
     assert await requestor.action(data) == 0x0115
     assert hospital.asked == []
     assert await is_well(gateway)
-
-
-@asynccontextmanager
-async def device(answer: int = 0) -> AsyncIterator[tuple[Destination, list[Dataset]]]:
-    """Where a modality listens for reports."""
-    reports: list[Dataset] = []
-
-    def taken(event: evt.Event) -> tuple[int, None]:
-        reports.append(event.event_information)
-        return answer, None
-
-    ae = AE(ae_title="COMMIT")
-    ae.add_supported_context(StorageCommitmentPushModel, scu_role=False, scp_role=True)
-    server = ae.start_server((HOST, 0), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, taken)])
-    assert server is not None
-    try:
-        yield Destination(HOST, server.server_address[1], "COMMIT"), reports
-    finally:
-        server.shutdown()
 
 
 WHAT = Report(

@@ -154,6 +154,33 @@ async def test_an_image_that_left_the_disk_fails_alone(filled: Gateway, hospital
     assert named.FailedSOPInstanceUIDList == first.sop_uid
 
 
+async def test_a_cancel_ends_a_get(filled: Gateway) -> None:
+    def cancel_at_the_first() -> tuple[list[str], int]:
+        came: list[str] = []
+
+        def taken(event: evt.Event) -> int:
+            came.append(str(event.request.AffectedSOPInstanceUID))
+            if len(came) == 1:
+                event.assoc.send_c_cancel(1, None, query_model=GET)
+            return 0
+
+        ae = AE(ae_title="GETSCU")
+        ae.add_requested_context(GET)
+        ae.add_requested_context(CTImageStorage, ExplicitVRLittleEndian)
+        role = build_role(CTImageStorage, scp_role=True)
+        association = ae.associate(
+            HOST, filled.port, ae_title="HOICHAN", ext_neg=[role], evt_handlers=[(evt.EVT_C_STORE, taken)]
+        )
+        question = Dataset()
+        question.QueryRetrieveLevel, question.StudyInstanceUID = "STUDY", "2.25.61"
+        *_, (status, _) = association.send_c_get(question, GET, msg_id=1)
+        association.release()
+        return came, int(status.Status)
+
+    came, status = await asyncio.to_thread(cancel_at_the_first)
+    assert (0 < len(came) < 4, status) == (True, 0xFE00)
+
+
 @pytest.mark.parametrize("calling", ["GETSCU", "OTHER"])
 async def test_another_hospitals_study_is_as_one_that_is_not_there(filled: Gateway, calling: str) -> None:
     foreign = {"GETSCU": "2.25.63", "OTHER": "2.25.61"}[calling]

@@ -24,12 +24,14 @@ from sqlalchemy import select, update
 
 from dicom.gateway import Gateway
 from dicom.index import studies
+from server import peers
 from server.imaging import Imaging
 from server.pacs.model import PacsConnection, StorageCommitment, Way
 from server.peers import Peers
 from server.people.model import DicomPeer, Hospital
 from server.platform.db import now
 from server.platform.events import Audit
+from server.platform.policy import Gap, Policy
 from tests.dicom.builders import CT_IMAGE, a_dataset, a_file
 from tests.dicom.pacs_site import storescp
 from tests.server.house import House
@@ -263,3 +265,12 @@ async def test_a_commitment_is_written_down_and_struck_off(
     assert (row.hospital_id, row.calling) == (house.hospitals["L"], "CT_L")
     assert row.references == [[CT_IMAGE, f"{kept['L']}.2"]]
     assert row.reported_at is not None
+
+
+async def test_a_service_without_a_row_keeps_the_gateway_shut(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [row for what, row in peers.DIMSE.rows.items() if what != "dimse C-MOVE"]
+    monkeypatch.setattr(peers, "DIMSE", Policy.join(rows))
+    with pytest.raises(Gap, match="no policy row for dimse C-MOVE"):
+        Peers(house.settings, Imaging(house.settings, house.database), house.database)
