@@ -48,7 +48,7 @@ async def call(
         raise CallFailed("no-answer") from error
     link = Link(reader, writer, limits)
     try:
-        async with asyncio.timeout(_CONNECT_S):
+        async with asyncio.timeout(limits.negotiation_s):
             await _associate(link, to, ours, proposed, roles)
     except FAULTS as error:
         await hang_up(link, is_intact=False)

@@ -285,10 +285,21 @@ async def test_a_destination_that_is_away_or_breaks_is_told(filled: Gateway, hos
     async def hangs_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(100)
 
-    async with listening(hangs_up) as port:
-        hospital.destinations[3, TITLE] = Destination(HOST, port, TITLE)
-        _, said = await moved(filled, *STUDY)
-        assert "OutOfResourcesSubOperations" in said, said
+    async def says_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(60)
+
+    async def lies(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.write(struct.pack(">BBL", 2, 0, 400 << 20) + bytes(1 << 20))
+        await reader.read()
+
+    for broken in (hangs_up, says_nothing, lies):
+        async with listening(broken) as port:
+            hospital.destinations[3, TITLE] = Destination(HOST, port, TITLE)
+            started = time.monotonic()
+            _, said = await moved(filled, *STUDY)
+            assert "OutOfResourcesSubOperations" in said, said
+            assert time.monotonic() - started < 4
     assert await is_well(filled)
 
 
