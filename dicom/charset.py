@@ -6,13 +6,17 @@ ISO_IR 100, Chinese ones GB18030 under nothing at all.
 
 from __future__ import annotations
 
-from pydicom.charset import convert_encodings
+import warnings
+
+from pydicom.charset import convert_encodings, decode_bytes, python_encoding
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.valuerep import TEXT_VR_DELIMS
 
 _TEXT = frozenset(["LO", "LT", "PN", "SH", "ST", "UC", "UT"])
 _SILENT = frozenset(["", "ISO_IR 6", "ISO_IR 100"])  # says nothing, or what many writers say by habit
 _CHARACTER_SET = 0x00080005
+_MOST_SETS = 8
 _WELL_KNOWN = (0x00100010, 0x00081030, 0x0008103E, 0x00080080, 0x00081040, 0x00104000)
 
 
@@ -24,6 +28,17 @@ def settle(ds: Dataset) -> None:
     guessed = _guess(b"\n".join(_raw_text(ds)))
     if guessed is not None:
         ds.set_original_encoding(ds.original_encoding[0], ds.original_encoding[1], convert_encodings(guessed))
+
+
+def text(value: bytes, declared: str) -> str:
+    """A value alone, in the character set that its data set declares; what cannot be decoded becomes U+FFFD."""
+    if declared in _SILENT:
+        declared = _guess(value) or ""
+    named = [one.strip() for one in declared.split("\\")[:_MOST_SETS]]
+    known = [one if one in python_encoding else "" for one in named]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of bytes that do not fit
+        return decode_bytes(value, convert_encodings(known), TEXT_VR_DELIMS)
 
 
 def _declared(ds: Dataset) -> str:

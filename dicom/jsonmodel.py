@@ -74,6 +74,16 @@ def belongs(tag: str, level: Level) -> bool:
             return True
 
 
+def patient(row: Row) -> dict[str, Element]:
+    """Who a study is of."""
+    return {
+        "00100010": _name(row["patient_name"]),
+        "00100020": _element("LO", row["patient_id"]),
+        "00100030": _element("DA", row["patient_birth_date"]),
+        "00100040": _element("CS", row["patient_sex"]),
+    }
+
+
 def study(row: Row, root: str) -> dict[str, Element]:
     """A search result of the study level (PS3.18 table 10.6.3-3)."""
     return {
@@ -85,10 +95,7 @@ def study(row: Row, root: str) -> dict[str, Element]:
         "00080061": _element("CS", *row["modalities"].split("\\")),
         "00081030": _element("LO", row["study_description"]),
         "00081190": _element("UR", f"{root}/studies/{row['study_uid']}"),
-        "00100010": _name(row["patient_name"]),
-        "00100020": _element("LO", row["patient_id"]),
-        "00100030": _element("DA", row["patient_birth_date"]),
-        "00100040": _element("CS", row["patient_sex"]),
+        **patient(row),
         "0020000D": _element("UI", row["study_uid"]),
         "00201206": _element("IS", row["series_count"]),
         "00201208": _element("IS", row["instance_count"]),

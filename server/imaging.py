@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
@@ -21,7 +20,6 @@ from dicom.store import BlobStore
 from server.consultation import share
 from server.consultation.minutes.key_images import Shown
 from server.consultation.model import Consultation
-from server.people.model import DicomPeer, Hospital
 from server.platform import keys
 from server.platform.db import Database
 from server.platform.errors import NotFound
@@ -29,9 +27,8 @@ from server.platform.events import audit, ring
 from server.platform.http import principal, standing_headers
 from server.platform.jobs import enqueue
 from server.platform.pages import gettext
-from server.platform.policy import Policy, Principal, Reach, Role, Row, roles
+from server.platform.policy import Principal, Role, Row, roles
 from server.platform.recent import SITTING_S, Recent
-from server.platform.repeats import EVERY_S, Repeats
 from server.platform.settings import Settings
 
 READERS = roles(Role.DOCTOR, Role.SPECIALIST)
@@ -39,10 +36,6 @@ PARTY = READERS | roles(Role.COORDINATOR)
 SCOPE_KEPT_S = 1.0  # for so long an ended grant may still serve
 KEY_IMAGE_PX = 480
 INBOX = "inbox:{}"  # rung when a hospital received images
-
-
-# Who may use which DIMSE service: a known AE title at its address, for its own hospital alone (`Peers.admit`).
-DIMSE = Policy.join([Row("dimse C-ECHO", Reach.SIGNED_IN), Row("dimse C-STORE", Reach.SIGNED_IN)])
 
 
 def policy_rows(addresses: Iterable[str]) -> list[Row]:
@@ -203,58 +196,3 @@ class Imaging:
             series=" ".join(str(word) for word in (row.series_number, row.series_description) if word),
             image=str(row.number or ""),
         )
-
-
-@dataclass(frozen=True)
-class Rejected:
-    """An association that was refused. Address and reason make the source: titles may be made up by the thousand."""
-
-    address: str
-    reason: str
-    calling: str = field(compare=False)  # of the first of many
-    called: str = field(compare=False)
-
-
-class Peers:
-    """The ports of the gateway: which hospital a calling AE title at an address belongs to."""
-
-    def __init__(self, imaging: Imaging, database: Database, told_every_s: float = EVERY_S) -> None:
-        from dicom.gateway.contexts import SERVICES  # the pages, which open no gateway, start sooner without
-
-        DIMSE.must_cover(f"dimse {service}" for service in SERVICES)
-        self.store, self.sandbox = imaging.store, imaging.sandbox
-        self._imaging, self._database = imaging, database
-        self._rejected = Repeats(self._tell_rejected, Rejected("", "many", "", ""), told_every_s)
-
-    async def close(self) -> None:
-        await self._rejected.close()
-
-    async def admit(self, calling: str, address: str) -> int | None:
-        async with self._database.system(writes=False) as session:
-            found: int | None = await session.scalar(
-                select(DicomPeer.hospital_id)
-                .join(Hospital, Hospital.id == DicomPeer.hospital_id)
-                .where(DicomPeer.ae_title == calling, DicomPeer.address == address)
-                .where(Hospital.closed_at.is_(None))
-            )
-            return found
-
-    async def rejected(self, calling: str, called: str, address: str, reason: str) -> None:
-        await self._rejected.note(Rejected(address, reason, calling[:16], called[:16]))
-
-    async def _tell_rejected(self, one: Rejected, count: int) -> None:
-        async with self._database.system() as session:
-            await audit(
-                session,
-                "reject-association",
-                one.reason,
-                by=None,
-                hospital_id=0,
-                calling=one.calling,
-                called=one.called,
-                address=one.address,
-                count=count,
-            )
-
-    async def commit(self, owner_id: int, received: Sequence[Received], sender: str) -> list[Committed]:
-        return await self._imaging.receive(owner_id, received, "c-store")

@@ -86,13 +86,14 @@ async def web(settings: Settings) -> None:
 
 async def gateway(settings: Settings) -> None:
     from dicom.gateway import Gateway
-    from server.imaging import Imaging, Peers
+    from server.imaging import Imaging
+    from server.peers import Peers
     from server.platform.db import Database
 
     database = Database(settings.database)
     imaging = Imaging(settings, database)
     async with imaging.sandbox:
-        peers = Peers(imaging, database)
+        peers = Peers(settings, imaging, database)
         door = Gateway(settings.dimse_port, settings.dimse_ae_title, peers, host=settings.dimse_listen)
         await door.start()
         await _until_told()
@@ -104,6 +105,7 @@ async def gateway(settings: Settings) -> None:
 async def worker(settings: Settings) -> None:
     from server.imaging import Imaging
     from server.models import NAME_BLOBS
+    from server.pacs import commitments
     from server.pacs.retrievals import Retriever
     from server.platform import keys, orphans, upkeep
     from server.platform.bus import make_bus
@@ -112,7 +114,11 @@ async def worker(settings: Settings) -> None:
 
     database = Database(settings.database)
     imaging = Imaging(settings, database)
-    handlers: dict[str, Callable[..., Awaitable[None]]] = {"frames": imaging.make_frames}
+    reporter = commitments.Reporter(settings, database, imaging.store)
+    handlers: dict[str, Callable[..., Awaitable[None]]] = {
+        "frames": imaging.make_frames,
+        commitments.JOB: reporter.report,
+    }
     key = keys.derive(settings.key, "audit")
     pulling = Retriever(settings, database, imaging.store, imaging.sandbox, imaging.receive)
     async with imaging.sandbox, make_bus(settings) as bus:
@@ -124,6 +130,7 @@ async def worker(settings: Settings) -> None:
             upkeep.every(upkeep.OUTBOX_S, lambda: upkeep.deliver(database, bus.publish)),
             upkeep.every(upkeep.ANCHOR_S, lambda: upkeep.anchor(database, settings.anchors, key)),
             upkeep.every(upkeep.SWEEP_S, lambda: upkeep.tidy(database)),
+            upkeep.every(upkeep.SWEEP_S, lambda: commitments.forget(database)),
             upkeep.every(orphans.EVERY_S, lambda: orphans.clear(database, imaging.store, NAME_BLOBS)),
         )
         tasks = [asyncio.create_task(clock) for clock in clocks]

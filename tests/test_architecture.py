@@ -33,7 +33,7 @@ MAY_USE = {
 FLOORS = [
     ["server.__main__"],
     ["server.roles", "server.commands"],
-    ["server.app", "server.authenticate", "server.imaging"],
+    ["server.app", "server.authenticate", "server.imaging", "server.peers"],
     ["server.people", "server.consultation", "server.oversight", "server.pacs"],
     ["server.platform"],
 ]

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import struct
+from typing import Final
 
+from dicom.elements import Encoding, read_element
 from dicom.gateway.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
+from dicom.instance import BadInstance
+
+_EXPLICIT: Final = Encoding(implicit=False, little=True)
 
 
 def file_meta(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> bytes:
@@ -20,6 +25,23 @@ def file_meta(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: st
         ]
     )
     return bytes(128) + b"DICM" + struct.pack("<HH2sHL", 0x0002, 0x0000, b"UL", 4, len(body)) + body
+
+
+def data_set_offset(head: bytes) -> int:
+    """Where the data set begins, from the first bytes of a file: behind the last element of group 2.
+
+    Its length element is not believed. Raises BadInstance where no data set begins within them.
+    """
+    if head[128:132] != b"DICM":
+        raise BadInstance("not-dicom")
+    position = 132
+    while True:
+        element = read_element(head, position, _EXPLICIT)
+        if element.tag >> 16 != 0x0002:
+            return position
+        if element.length is None:
+            raise BadInstance("malformed")
+        position = element.offset + element.length
 
 
 def _text(element: int, vr: bytes, text: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Protocol data units of the upper layer (PS3.8 9.3), read and written as an acceptor needs them.
+"""Protocol data units of the upper layer (PS3.8 9.3), read and written by either side of an association.
 
 Whatever a length field says, no more than a fixed number of bytes is read for it: an association request is
 small, a P-DATA is at most what we asked for.
@@ -8,19 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from dicom.gateway.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
-
-MAX_DATA_BYTES: Final = 64 << 10  # of a P-DATA we ask for; larger gained nothing
+MAX_DATA_BYTES: Final = 64 << 10  # of a P-DATA we ask for, and the largest we send; larger gained nothing
 _MAX_REQUEST_BYTES: Final = 128 << 10  # 128 contexts with every transfer syntax are below 100 kB
-_APPLICATION_CONTEXT: Final = b"1.2.840.10008.3.1.1.1"
 _HEADER = struct.Struct(">BBL")
-_ITEM = struct.Struct(">BBH")
-_TITLES = struct.Struct(">HH16s16s32s")
 _PDV = struct.Struct(">LBB")
 
 
@@ -38,6 +33,8 @@ class Type(IntEnum):
 
 _LIMITS = {
     Type.ASSOCIATE_RQ: _MAX_REQUEST_BYTES,
+    Type.ASSOCIATE_AC: _MAX_REQUEST_BYTES,
+    Type.ASSOCIATE_RJ: 4,
     Type.DATA: MAX_DATA_BYTES,
     Type.RELEASE_RQ: 4,
     Type.RELEASE_RP: 4,
@@ -72,34 +69,6 @@ class BadPDU(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class ProposedContext:
-    """A presentation context as the requestor proposes it (PS3.8 9.3.2.2)."""
-
-    id: int
-    abstract_syntax: str
-    transfer_syntaxes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AssociateRequest:
-    """An association request; titles without their padding, and as they came to be echoed."""
-
-    called: str
-    calling: str
-    titles: bytes
-    contexts: tuple[ProposedContext, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AnsweredContext:
-    """Our answer to a proposed context: result 0 accepts (PS3.8 9.3.3.2)."""
-
-    id: int
-    result: int
-    transfer_syntax: str
-
-
-@dataclass(frozen=True, slots=True)
 class Fragment:
     """One presentation data value (PS3.8 9.3.5.1, E.2)."""
 
@@ -119,18 +88,6 @@ async def read(reader: asyncio.StreamReader) -> tuple[Type, bytes]:
     return Type(kind), await reader.readexactly(length)
 
 
-def associate_request(body: bytes) -> AssociateRequest:
-    """Parse an A-ASSOCIATE-RQ (PS3.8 9.3.2). Raises BadPDU."""
-    try:
-        _, _, called, calling, _ = _TITLES.unpack_from(body)
-        contexts = tuple(
-            _proposed_context(value) for kind, value in _items(body[_TITLES.size :]) if kind == 0x20
-        )
-        return AssociateRequest(_title(called), _title(calling), called + calling, contexts)
-    except (struct.error, IndexError, UnicodeDecodeError, ValueError) as error:
-        raise BadPDU(AbortReason.INVALID) from error
-
-
 def fragments(body: bytes) -> Iterator[Fragment]:
     """The presentation data values of a P-DATA. Raises BadPDU."""
     view, position = memoryview(body), 0
@@ -145,71 +102,33 @@ def fragments(body: bytes) -> Iterator[Fragment]:
         position = end
 
 
-def associate_accept(request: AssociateRequest, contexts: Sequence[AnsweredContext]) -> bytes:
-    """An A-ASSOCIATE-AC (PS3.8 9.3.3)."""
-    user = [
-        _item(0x51, struct.pack(">L", MAX_DATA_BYTES)),
-        _item(0x52, IMPLEMENTATION_CLASS_UID.encode()),
-        _item(0x55, IMPLEMENTATION_VERSION.encode()),
-    ]
-    answered = [
-        _item(0x21, bytes([context.id, 0, context.result, 0]) + _item(0x40, context.transfer_syntax.encode()))
-        for context in contexts
-    ]
-    parts = [_item(0x10, _APPLICATION_CONTEXT), *answered, _item(0x50, b"".join(user))]
-    return _pdu(Type.ASSOCIATE_AC, struct.pack(">HH", 1, 0) + request.titles + bytes(32) + b"".join(parts))
-
-
 def associate_reject(rejection: Rejection) -> bytes:
-    return _pdu(Type.ASSOCIATE_RJ, b"\0" + rejection.to_bytes(3, "big"))
+    return pack(Type.ASSOCIATE_RJ, b"\0" + rejection.to_bytes(3, "big"))
+
+
+def release_request() -> bytes:
+    return pack(Type.RELEASE_RQ, bytes(4))
 
 
 def release_response() -> bytes:
-    return _pdu(Type.RELEASE_RP, bytes(4))
+    return pack(Type.RELEASE_RP, bytes(4))
 
 
 def abort(reason: AbortReason) -> bytes:
-    return _pdu(Type.ABORT, bytes([0, 0, 2, reason]))
+    return pack(Type.ABORT, bytes([0, 0, 2, reason]))
 
 
-def data(context_id: int, *, command: bytes) -> bytes:
-    """A P-DATA with a whole command set in one value."""
-    return _pdu(Type.DATA, _PDV.pack(len(command) + 2, context_id, 0b11) + command)
+def data(context_id: int, value: bytes, *, is_command: bool, is_last: bool) -> bytes:
+    """A P-DATA with one presentation data value."""
+    control = is_command | is_last << 1
+    return pack(Type.DATA, _PDV.pack(len(value) + 2, context_id, control) + value)
 
 
-def _pdu(kind: Type, body: bytes) -> bytes:
+def value_bytes(data_bytes: int) -> int:
+    """How much of a message fits into a P-DATA of this size; an even number."""
+    return data_bytes - _PDV.size & ~1
+
+
+def pack(kind: Type, body: bytes) -> bytes:
+    """Any PDU."""
     return _HEADER.pack(kind, 0, len(body)) + body
-
-
-def _item(kind: int, value: bytes) -> bytes:
-    return _ITEM.pack(kind, 0, len(value)) + value
-
-
-def _items(view: bytes) -> Iterator[tuple[int, bytes]]:
-    position = 0
-    while position < len(view):
-        kind, _, length = _ITEM.unpack_from(view, position)
-        position += _ITEM.size
-        if position + length > len(view):
-            raise ValueError("an item is longer than what it lies in")
-        yield kind, view[position : position + length]
-        position += length
-
-
-def _proposed_context(value: bytes) -> ProposedContext:
-    syntaxes = [(kind, _name(name)) for kind, name in _items(value[4:])]
-    abstract = [name for kind, name in syntaxes if kind == 0x30]
-    if not value[0] & 1 or len(abstract) != 1:
-        raise ValueError("a context has an odd number and one abstract syntax")
-    return ProposedContext(value[0], abstract[0], tuple(name for kind, name in syntaxes if kind == 0x40))
-
-
-def _name(value: bytes) -> str:
-    return value.decode("ascii").rstrip("\0 ")
-
-
-def _title(value: bytes) -> str:
-    title = value.decode("ascii").strip("\0 ")
-    if not title.isprintable():
-        raise ValueError("a title has no control characters")
-    return title

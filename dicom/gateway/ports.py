@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from dicom.ingest import Committed, Received
+from dicom.pacs.network import Destination
+from dicom.query.statements import Statement
 from dicom.sandbox import Sandbox
 from dicom.store import BlobStore
+
+Reference: TypeAlias = tuple[str, str]  # SOP Class UID and SOP Instance UID
 
 
 class GatewayPorts(Protocol):
@@ -20,7 +24,7 @@ class GatewayPorts(Protocol):
 
     @property
     def sandbox(self) -> Sandbox:
-        """The limited child processes: the only place where received bytes are parsed."""
+        """The limited child processes: the only place where received images are parsed."""
 
     async def admit(self, calling: str, address: str) -> int | None:
         """The hospital that a calling AE title at this address belongs to; None when it is unknown."""
@@ -30,6 +34,26 @@ class GatewayPorts(Protocol):
 
     async def commit(self, owner_id: int, received: Sequence[Received], sender: str) -> list[Committed]:
         """Keep index rows, audit and outbox in one transaction, in order; `sender`: the calling AE title."""
+
+    async def rows(self, statement: Statement) -> Sequence[Any]:
+        """Read all rows of one SELECT."""
+
+    async def asked_for_commitment(
+        self, owner_id: int, calling: str, transaction_uid: str, references: Sequence[Reference]
+    ) -> int:
+        """Make a storage commitment request durable; its id. From here on it will be reported, by whom ever."""
+
+    async def reported_commitment(self, request_id: int) -> None:
+        """Note that the calling AE has taken the report."""
+
+    async def searched(self, owner_id: int, calling: str) -> None:
+        """Note for the audit that the studies of a hospital were searched, with their patients."""
+
+    async def retrieved(self, owner_id: int, calling: str, study_id: int, destination: str) -> None:
+        """Note for the audit that a study is sent; `destination`: an AE title, "" for the calling one."""
+
+    async def destination(self, owner_id: int, ae_title: str) -> Destination | None:
+        """Where a PACS of this hospital listens; None for who is not registered, or may not be reached."""
 
 
 Keep: TypeAlias = Callable[[int, str, Received], Awaitable[Committed]]
@@ -45,3 +69,7 @@ class Limits:
     waiting_an_address: int = 8  # connections that have not asked for an association yet
     established_an_address: int = 16
     established: int = 100
+    identifier_bytes: int = 256 << 10
+    answers: int = 20_000  # to one C-FIND; instances of one C-GET or C-MOVE
+    references: int = 10_000  # of one storage commitment request
+    commitment_bytes: int = 4 << 20

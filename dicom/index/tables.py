@@ -109,5 +109,6 @@ instances = Table(
     Column("frames_refused", Text),
     UniqueConstraint("series_id", "sop_uid"),
     Index(None, "study_id", "sop_uid"),
+    Index(None, "sop_uid"),  # storage commitment names nothing else
     Index(None, "blob"),
 )

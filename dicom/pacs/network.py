@@ -29,6 +29,15 @@ class Limits:
     instance_bytes: int = 2 << 30
 
 
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where another application entity listens: an IP address that `Networks` allows."""
+
+    address: str
+    port: int
+    ae_title: str
+
+
 class Networks:
     """The networks that may be reached; with none given, all but this machine and what is nobody's host."""
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, FromClause, Select, and_, func, literal_column, select
 
 from dicom.index import instances, series, studies
 from dicom.ports import Scope
 from dicom.query.matching import INSTANCE, SERIES, Condition, Level
+
+Statement: TypeAlias = Select[Any]
 
 _STUDY = (
     studies.c.id.label("study_id"),
@@ -74,6 +76,29 @@ _ALL = {(level, narrow): _listed(level, is_narrow=narrow) for level in Level for
 def search(level: Level, scope: Scope, where: Sequence[Condition], *, is_narrow: bool) -> Select[Any]:
     """List a level within a scope."""
     return _ALL[level, is_narrow].where(_whose(scope), *where)
+
+
+def patients(scope: Scope, where: Sequence[Condition], after: str | None) -> Select[Any]:
+    """The patients of a scope by ID, one row each, from behind the ID `after`: what one of their studies says."""
+    said = ("patient_name", "patient_birth_date", "patient_sex")
+    columns = [func.max(studies.c[name]).label(name) for name in said]
+    found = (
+        select(studies.c.patient_id, *columns, func.count().label("study_count"))
+        .where(visible(scope), *where)
+        .group_by(studies.c.patient_id)
+        .order_by(studies.c.patient_id)
+    )
+    return found if after is None else found.where(studies.c.patient_id > after)
+
+
+def of_instance_uids(scope: Scope, sop_uids: Sequence[str]) -> Select[Any]:
+    """Where the instances of these UIDs lie; one may be in several studies."""
+    columns = ("sop_uid", "sop_class_uid", "blob", "size_bytes")
+    return (
+        select(*(instances.c[name] for name in columns))
+        .join(studies, studies.c.id == instances.c.study_id)
+        .where(visible(scope), instances.c.sop_uid.in_(sop_uids))
+    )
 
 
 def study_of_uid(scope: Scope, study_uid: str) -> Select[Any]:

@@ -1,6 +1,7 @@
 """connections: what an administrator enters, and the archive that it stands for."""
 
 import base64
+import logging
 import re
 from collections.abc import Mapping
 from typing import Final
@@ -12,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from dicom.pacs.dicomweb import Dicomweb, Endpoint
 from dicom.pacs.dimse import Dimse, Peer
 from dicom.pacs.dimse import Way as DimseWay
+from dicom.pacs.failures import PacsFailure
 from dicom.pacs.found import Archive
-from dicom.pacs.network import Networks
+from dicom.pacs.network import Destination, Networks
 from server.pacs.model import PacsConnection, Way
 from server.platform import keys
 from server.platform.db import now
@@ -21,6 +23,8 @@ from server.platform.errors import Invalid, later
 from server.platform.events import audit
 from server.platform.policy import Principal
 from server.platform.settings import Settings
+
+log = logging.getLogger(__name__)
 
 # PS3.5 6.2: 16 characters of the default repertoire, no backslash; blanks around them mean nothing.
 AE_TITLE: Final = re.compile(r"[!-\[\]-~](?:[ -\[\]-~]{0,14}[!-\[\]-~])?")
@@ -128,9 +132,35 @@ def _is_root(address: str) -> bool:
     return root.scheme in {"http", "https"} and bool(root.hostname) and is_port and is_plain
 
 
+def networks_of(settings: Settings) -> Networks:
+    """Where a PACS may be: a demo's is on this machine."""
+    return Networks(settings.pacs_networks or (("0.0.0.0/0", "::/0") if settings.demo else ()))
+
+
+async def destination(
+    session: AsyncSession, settings: Settings, hospital_id: int, ae_title: str
+) -> Destination | None:
+    """Where the PACS of this title listens, as the hospital's administrator entered it; None where none may."""
+    connection = await session.scalar(
+        select(PacsConnection)
+        .where(PacsConnection.hospital_id == hospital_id, PacsConnection.ae_title == ae_title)
+        .where(PacsConnection.removed_at.is_(None), PacsConnection.way != Way.WEB)
+        .order_by(PacsConnection.id)
+        .limit(1)
+    )
+    if connection is None:
+        return None
+    try:
+        address = await networks_of(settings).address(connection.host, connection.port)
+    except PacsFailure as failure:
+        log.info("a PACS may not be called: %s", failure.code)
+        return None
+    return Destination(address, connection.port, connection.ae_title)
+
+
 def archive_of(connection: PacsConnection, settings: Settings) -> Archive:
     """What the connection stands for; nothing is opened yet."""
-    networks = Networks(settings.pacs_networks or (("0.0.0.0/0", "::/0") if settings.demo else ()))
+    networks = networks_of(settings)
     if connection.way is Way.WEB:
         secret = keys.unseal(settings.key, _PURPOSE, connection.sealed) if connection.sealed else ""
         return Dicomweb(Endpoint(connection.root, secret), networks)

@@ -3,7 +3,7 @@
 import datetime as dt
 import enum
 
-from sqlalchemy import ColumnElement, ForeignKey, Index
+from sqlalchemy import JSON, ColumnElement, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.platform.db import Base, Scoped, now
@@ -73,6 +73,28 @@ class Retrieval(Scoped, Base):
     claim: Mapped[str] = mapped_column(default="")  # of the worker that runs it now
     claimed_until: Mapped[dt.datetime | None]
     begun_at: Mapped[dt.datetime] = mapped_column(default=now)
+
+    @classmethod
+    def visible_to(cls, principal: Principal) -> ColumnElement[bool]:
+        return cls.hospital_id == principal.hospital_id
+
+    def is_writable_by(self, principal: Principal) -> bool:
+        return self.hospital_id == principal.hospital_id
+
+
+class StorageCommitment(Scoped, Base):
+    """A device asked whether its instances are kept: written before it is answered, until the report was taken."""
+
+    __tablename__ = "storage_commitments"
+    __table_args__ = (Index("ix_storage_commitments_hospital_id_reported_at", "hospital_id", "reported_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    hospital_id: Mapped[int] = mapped_column(ForeignKey("hospitals.id"))
+    calling: Mapped[str]  # AE title of the device
+    transaction_uid: Mapped[str]
+    references: Mapped[list[list[str]]] = mapped_column(JSON)  # SOP Class UID and SOP Instance UID
+    asked_at: Mapped[dt.datetime] = mapped_column(default=now)
+    reported_at: Mapped[dt.datetime | None]
 
     @classmethod
     def visible_to(cls, principal: Principal) -> ColumnElement[bool]:

@@ -47,6 +47,20 @@ def dcmqrscp(folder: Path, gateway_port: int = 1) -> Iterator[int]:
         yield port
 
 
+@contextmanager
+def storescp(folder: Path, *options: str) -> Iterator[int]:
+    """What takes images and answers nothing else; yields its port. The bytes lie in `folder`/received as they came."""
+    path = program("/usr/bin/storescp")  # pynetdicom ships one of the same name
+    received = folder / "received"
+    received.mkdir(parents=True)
+
+    def command(ports: list[int]) -> Sequence[str]:
+        return [path, "-aet", TITLE, "-od", str(received), *options, str(ports[0])]
+
+    with started(Server(command, folder, env={"TCP_NODELAY": "1"})) as (port,):
+        yield port
+
+
 def a_study(number: int, slices: int, **changes: object) -> list[Dataset]:
     """Slices of one study in two series."""
     return [

@@ -11,8 +11,8 @@ from typing import Any, cast
 from pydicom.uid import AllTransferSyntaxes, ExplicitVRBigEndian
 
 from dicom import query
-from dicom.gateway import SERVICES, Limits, identity, pdu
-from dicom.gateway.command import Status
+from dicom.gateway import SERVICES, Limits, commitment, contexts, identifier, identity, pdu
+from dicom.gateway.command import Field, Status
 from dicom.query import ATTRIBUTES
 from dicom.store import BlobStore
 from dicom.web import frames, routes, stow
@@ -57,16 +57,34 @@ def test_the_limits_and_names_of_the_gateway_are_its_own() -> None:
         values["Associations at once"]
         == f"{limits.established}, of one address {limits.established_an_address}"
     )
-    assert values["Time to ask for an association"] == f"{limits.negotiation_s:g} s"
+    assert values["Time to ask for an association"].startswith(f"{limits.negotiation_s:g} s;")
     assert values["Idle time"] == f"{limits.idle_s:g} s"
     assert values["Largest instance"] == f"{limits.instance_bytes} bytes"
     assert values["Implementation class UID"] == identity.IMPLEMENTATION_CLASS_UID
     assert values["Implementation version name"] == identity.IMPLEMENTATION_VERSION
-    assert [service for service, _, _ in rows("3.2")] == list(SERVICES)
+    assert values["Largest identifier"] == f"{limits.identifier_bytes} bytes"
+    assert values["Answers to one C-FIND, instances of one C-GET or C-MOVE"] == str(limits.answers)
+    assert (
+        values["Instances of one commitment request"]
+        == f"{limits.references}, in {limits.commitment_bytes} bytes"
+    )
+
+
+def test_the_services_and_their_abstract_syntaxes_are_those_of_the_gateway() -> None:
+    documented = {service: re.findall(r"1(?:\.\d+)+", named) for service, named, _ in rows("3.2")}
+    assert list(documented) == list(SERVICES)
+    for service, syntaxes in documented.items():
+        field = Field[f"{service.replace('-', '_')}_RQ"]
+        assert syntaxes
+        assert {contexts.operation(f"{one}.1" if service == "C-STORE" else one) for one in syntaxes} == {
+            field
+        }
+    assert f"at most {identifier.MAX_ELEMENTS} elements" in STATEMENT
 
 
 def test_every_status_and_reason_is_named() -> None:
     assert {int(status, 16) for status, _ in rows("3.3")} == set(Status)
+    assert {int(reason, 16) for reason, _ in rows("3.5")} == set(commitment.Reason)
     reasons = {int(reason, 16) for reason, _ in rows("4.4", 2)}
     assert reasons == {*stow.REASONS.values(), stow.PROCESSING_FAILURE}
 

@@ -3,105 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import struct
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydicom import uid
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import create_async_engine
 
-from dicom import index
 from dicom.gateway import Gateway, Limits
 from dicom.gateway.part10 import file_meta
-from dicom.ingest import Committed, Received
-from dicom.sandbox import Sandbox
-from dicom.store import BlobStore
 from tests.dicom import builders
 from tests.dicom.builders import a_dataset, a_file, a_real_file
-
-VERIFICATION = "1.2.840.10008.1.1"
-IMPLICIT_LITTLE = "1.2.840.10008.1.2"
-
-
-class Hospital:
-    """The program around the gateway: knows two titles, keeps an index, notes who was turned away."""
-
-    def __init__(self, store: BlobStore, sandbox: Sandbox, database: Path) -> None:
-        self.store, self.sandbox = store, sandbox
-        self.engine = create_async_engine(f"sqlite+aiosqlite:///{database}")
-        self.turned_away: list[tuple[str, str, str]] = []
-        self.transactions: list[int] = []
-        self.is_down = False
-
-    async def admit(self, calling: str, address: str) -> int | None:
-        return 3 if calling in {"STORESCU", "ECHOSCU"} and address == "127.0.0.1" else None
-
-    async def rejected(self, calling: str, called: str, address: str, reason: str) -> None:
-        self.turned_away.append((calling, address, reason))
-
-    async def commit(self, owner_id: int, received: Sequence[Received], sender: str) -> list[Committed]:
-        if self.is_down:
-            raise ConnectionError("the database is away")
-        self.transactions.append(len(received))
-        async with self.engine.begin() as connection:
-            return await index.add_all(connection, owner_id, received, "c-store")
-
-    async def rows(self) -> list[Any]:
-        async with self.engine.connect() as connection:
-            return list((await connection.execute(select(index.instances).order_by("sop_uid"))).all())
-
-
-@pytest.fixture
-async def hospital(store: BlobStore, sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Hospital]:
-    hospital = Hospital(store, sandbox, tmp_path / "index.db")
-    async with hospital.engine.begin() as connection:
-        await connection.run_sync(index.metadata.create_all)
-    yield hospital
-    await hospital.engine.dispose()
-
-
-@pytest.fixture
-async def gateway(hospital: Hospital) -> AsyncIterator[Gateway]:
-    gateway = Gateway(0, "HOICHAN", hospital, limits=Limits(negotiation_s=2, instance_bytes=64 << 20))
-    await gateway.start()
-    yield gateway
-    await gateway.stop()
-
-
-async def dcmtk(
-    program: str, gateway: Gateway, *arguments: str | Path, called: str = "HOICHAN"
-) -> tuple[int, str]:
-    """Run a dcmtk client against the gateway: its exit code and all that it said."""
-    process = await asyncio.create_subprocess_exec(
-        f"/usr/bin/{program}",  # pynetdicom ships programs of the same names
-        "-aec",
-        called,
-        *map(str, arguments[:-1] if program == "storescu" else arguments),
-        "127.0.0.1",
-        str(gateway.port),
-        *([str(arguments[-1])] if program == "storescu" else []),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        env={**os.environ, "TCP_NODELAY": "1"},
-    )
-    said, _ = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, said.decode(errors="replace")
-
-
-def in_folder(folder: Path, **files: bytes) -> Path:
-    folder.mkdir()
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
-    return folder
-
+from tests.dicom.gateway_site import (
+    IMPLICIT_LITTLE,
+    VERIFICATION,
+    Hospital,
+    Requestor,
+    a_request,
+    dcmtk,
+    in_folder,
+    is_well,
+    resident_bytes,
+)
 
 # What a modality does
 
@@ -231,87 +157,6 @@ async def test_a_database_that_is_away_is_no_success(
 # Requestors that mean harm, byte by byte
 
 
-class Requestor:
-    """An association made by hand, as no honest toolkit would send it."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
-
-    async def send(self, kind: int, body: bytes, length: int | None = None) -> None:
-        self.writer.write(struct.pack(">BBL", kind, 0, len(body) if length is None else length) + body)
-        await self.writer.drain()
-
-    async def receive(self) -> tuple[int, bytes]:
-        kind, _, length = struct.unpack(">BBL", await self.reader.readexactly(6))
-        return kind, await self.reader.readexactly(length)
-
-    async def associate(
-        self, abstract: str = builders.CT_IMAGE, transfer: str = builders.EXPLICIT_LITTLE
-    ) -> int:
-        await self.send(1, a_request(abstract, transfer))
-        return (await self.receive())[0]
-
-    async def command(self, field: int, data_set_type: int, instance_uid: bytes, class_uid: bytes) -> None:
-        values = {
-            0x0002: class_uid,
-            0x0100: struct.pack("<H", field),
-            0x0110: struct.pack("<H", 7),
-            0x0800: struct.pack("<H", data_set_type),
-            0x1000: instance_uid,
-        }
-        elements = [struct.pack("<HHL", 0, tag, len(value)) + value for tag, value in values.items()]
-        await self.data(b"".join(elements), control=3)
-
-    async def data(self, value: bytes, control: int) -> None:
-        await self.send(4, struct.pack(">LBB", len(value) + 2, 1, control) + value)
-
-    async def store(self, content: bytes, instance_uid: bytes, class_uid: str = builders.CT_IMAGE) -> int:
-        """Send a data set under any name; the status of the answer."""
-        await self.command(1, 0, instance_uid, class_uid.encode())
-        for start in range(0, len(content), 60_000):
-            last = 2 if start + 60_000 >= len(content) else 0
-            await self.data(content[start : start + 60_000], control=last)
-        kind, body = await self.receive()
-        assert kind == 4
-        at = body.index(struct.pack("<HHL", 0, 0x0900, 2)) + 8
-        status: int = struct.unpack_from("<H", body, at)[0]
-        return status
-
-
-def a_request(abstract: str, transfer: str, calling: str = "STORESCU") -> bytes:
-    def item(kind: int, value: bytes) -> bytes:
-        return struct.pack(">BBH", kind, 0, len(value)) + value
-
-    context = bytes([1, 0, 0, 0]) + item(0x30, abstract.encode()) + item(0x40, transfer.encode())
-    titles = b"HOICHAN".ljust(16) + calling.encode().ljust(16)
-    parts = item(0x10, b"1.2.840.10008.3.1.1.1") + item(0x20, context)
-    return (
-        struct.pack(">HH", 1, 0) + titles + bytes(32) + parts + item(0x50, item(0x51, struct.pack(">L", 0)))
-    )
-
-
-@pytest.fixture
-async def connect(gateway: Gateway) -> AsyncIterator[Callable[[], Any]]:
-    async with AsyncExitStack() as stack:
-
-        async def connect() -> Requestor:
-            reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-            stack.callback(writer.close)
-            return Requestor(reader, writer)
-
-        yield connect
-
-
-def resident_bytes() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-async def is_well(gateway: Gateway) -> bool:
-    started = time.monotonic()
-    return await dcmtk("echoscu", gateway) == (0, "") and time.monotonic() - started < 2
-
-
 async def test_a_request_of_400_mib_is_not_even_read(gateway: Gateway, connect: Any) -> None:
     before_bytes = resident_bytes()
     requestor = await connect()
@@ -423,7 +268,7 @@ async def test_what_is_no_protocol_ends_one_association_alone(gateway: Gateway, 
 
 async def test_a_context_of_another_service_is_answered_no(connect: Any) -> None:
     requestor = await connect()
-    await requestor.send(1, a_request("1.2.840.10008.5.1.4.1.2.2.1", IMPLICIT_LITTLE))
+    await requestor.send(1, a_request("1.2.840.10008.5.1.4.31", IMPLICIT_LITTLE))
     kind, body = await requestor.receive()
     assert kind == 2
     assert body[body.index(b"\x21") + 6] == 3  # abstract syntax not supported

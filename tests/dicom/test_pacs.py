@@ -28,7 +28,8 @@ from dicom.pacs.found import Archive, Arrived, Listed, Moved, Question, patterns
 from dicom.pacs.network import Networks
 from dicom.sandbox import Sandbox
 from dicom.store import BlobStore
-from tests.dicom.pacs_site import HERE, OURS, TITLE, a_study, dcmqrscp, dimse, listening, send
+from tests.dicom.gateway_site import Hospital
+from tests.dicom.pacs_site import HERE, OURS, TITLE, a_study, dcmqrscp, dimse, listening, send, storescp
 from tests.services import HOST, Orthanc
 
 PATIENTS = [
@@ -190,18 +191,13 @@ async def test_a_web_server_is_no_dicom_and_the_wrong_path_no_dicomweb(filled: O
     assert await failing(Dicomweb(Endpoint(filled.dicomweb_url.replace("http", "https", 1)), HERE)) == "tls"
 
 
-class Ports:
-    """Our own gateway as a PACS that takes images and answers no question, and as where a PACS sends them."""
+class Ports(Hospital):
+    """Our own gateway as where a PACS sends images."""
 
-    def __init__(self, store: BlobStore, sandbox: Sandbox) -> None:
-        self.store, self.sandbox = store, sandbox
-        self.kept: list[str] = []
+    kept: list[str]
 
     async def admit(self, calling: str, address: str) -> int | None:
         return None if calling == "STRANGER" else 1
-
-    async def rejected(self, calling: str, called: str, address: str, reason: str) -> None:
-        """Nobody is told."""
 
     async def commit(self, owner_id: int, received: Sequence[Received], sender: str) -> list[Committed]:
         self.kept += [one.summary.sop_uid for one in received]
@@ -209,8 +205,10 @@ class Ports:
 
 
 @pytest.fixture
-async def ports(store: BlobStore, sandbox: Sandbox) -> Ports:
-    return Ports(store, sandbox)
+async def ports(store: BlobStore, sandbox: Sandbox, tmp_path: Path) -> Ports:
+    ports = Ports(store, sandbox, tmp_path / "index.db")
+    ports.kept = []
+    return ports
 
 
 @pytest.fixture
@@ -225,8 +223,9 @@ async def test_a_pacs_that_does_not_know_us_is_named(gateway: Gateway) -> None:
     assert await failing(dimse(gateway.port, called=OURS, calling="STRANGER")) == "calling-title"
 
 
-async def test_a_pacs_without_query_is_named(gateway: Gateway) -> None:
-    assert await failing(dimse(gateway.port, called=OURS)) == "no-retrieve"
+async def test_a_pacs_without_query_is_named(tmp_path: Path) -> None:
+    with storescp(tmp_path / "storescp") as port:
+        assert await failing(dimse(port)) == "no-retrieve"
 
 
 async def test_a_study_comes_by_c_move_to_our_gateway(

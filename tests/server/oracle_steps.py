@@ -123,4 +123,13 @@ DEVICES = {
     "STRANGER": "",
 }
 # Services that a known device may use; the others are nobody's.
-DIMSE = {"C-ECHO": True, "C-STORE": True, "C-FIND": False, "C-MOVE": False, "C-GET": False}
+DIMSE = {"C-ECHO": True, "C-STORE": True, "N-ACTION": True, "C-FIND": True, "C-MOVE": True, "C-GET": True}
+# Device and hospital: whether it learns or gets anything of that one's images, by whatever service.
+REACH = {
+    ("CT_L", "L"): True,
+    ("CT_L", "T"): False,
+    ("CT_T", "L"): False,
+    ("CT_T", "T"): True,
+}
+# PACS by AE title: the hospital that registered it, and whose devices alone may have images moved there.
+DESTINATIONS = {"PACS_L": "L", "PACS_T": "T"}

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
-import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
-from dicom.gateway import Gateway
-from dicom.index import studies
 from server.consultation import join, journey
 from server.consultation.journey import Move, Side, Stage, Step, Urgency
 from server.consultation.model import RoomEvent
-from server.imaging import Imaging, Peers
 from server.people import sign_in
-from server.people.model import DicomPeer, Hospital
-from server.platform.db import now
 from server.platform.policy import Principal, Role
 from signaling import messages
 from signaling.codec import Envelope, decode
 from signaling.fields import Resume
-from tests.dicom.builders import a_dataset, a_file
 from tests.server.house import House
-from tests.server.oracle_steps import DEVICES, DIMSE, JOURNEY, ROOM, WHO
+from tests.server.oracle_steps import JOURNEY, ROOM, WHO
 from tests.signaling.building import Client
 
 # --- the way of a case -------------------------------------------------------------------------
@@ -226,97 +218,3 @@ async def spoken(floor: Floor) -> int:
     """How far the room's journal has come."""
     async with floor.house.database.system(writes=False) as session:
         return len(list(await session.scalars(select(RoomEvent.seq).where(RoomEvent.room == floor.room))))
-
-
-# --- what a device may do ----------------------------------------------------------------------
-
-
-@pytest.fixture
-async def door(house: House) -> AsyncIterator[int]:
-    """The port of a gateway as the gateway's role is made, with the devices of the oracle."""
-    async with house.database.system() as session:
-        known = set(await session.scalars(select(DicomPeer.ae_title)))
-        if not known & set(DEVICES):
-            gone = Hospital(
-                code="97099",
-                name="Đã rời (thử)",
-                short_name="BV X",
-                parent_name="",
-                tier="district",
-                technical_level="basic",
-                closed_at=now(),
-            )
-            session.add(gone)
-            await session.flush()
-            at = {
-                "CT_L": (house.hospitals["L"], "127.0.0.1"),
-                "CT_T": (house.hospitals["T"], "127.0.0.1"),
-                "CT_AWAY": (house.hospitals["L"], "192.0.2.9"),
-                "CT_CLOSED": (gone.id, "127.0.0.1"),
-            }
-            for title, (hospital, address) in at.items():
-                session.add(DicomPeer(hospital_id=hospital, ae_title=title, address=address))
-    imaging = Imaging(house.settings, house.database)
-    async with imaging.sandbox:
-        gateway = Gateway(0, "HOICHAN", Peers(imaging, house.database))
-        await gateway.start()
-        yield gateway.port
-        await gateway.stop()
-
-
-async def dimse(service: str, title: str, port: int, folder: Path, uid: str) -> bool:
-    """Whether dcmtk, calling as `title`, was served."""
-    image = folder / f"{title}-{service}"
-    image.write_bytes(
-        a_file(a_dataset(StudyInstanceUID=uid, SeriesInstanceUID=f"{uid}.1", SOPInstanceUID=f"{uid}.2"))
-    )
-    query = ["-S", "-k", "QueryRetrieveLevel=STUDY", "-k", f"StudyInstanceUID={uid}"]
-    program, before, after = {
-        "C-ECHO": ("echoscu", [], []),
-        "C-STORE": ("storescu", [], [str(image)]),
-        "C-FIND": ("findscu", query, []),
-        "C-MOVE": ("movescu", [*query, "-aem", title, "+P", "0"], []),
-        "C-GET": ("getscu", [*query, "-od", str(folder)], []),
-    }[service]
-    words = [f"/usr/bin/{program}", "-aet", title, "-aec", "HOICHAN", *before, "127.0.0.1", str(port), *after]
-    process = await asyncio.create_subprocess_exec(
-        *words,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={**os.environ, "TCP_NODELAY": "1"},
-    )
-    return await process.wait() == 0
-
-
-async def dimse_breaches(house: House, port: int, folder: Path, services: Mapping[str, bool]) -> list[str]:
-    found = []
-    for (title, letter), (service, is_served) in itertools.product(DEVICES.items(), services.items()):
-        uid = f"2.25.98{next(house.numbers)}"
-        expected, got = bool(letter) and is_served, await dimse(service, title, port, folder, uid)
-        if got is not expected:
-            found.append(f"{service} as {title}: {expected}, but {got}")
-        async with house.database.read() as connection:
-            owners = list(
-                await connection.scalars(select(studies.c.owner_id).where(studies.c.study_uid == uid))
-            )
-        should = [house.hospitals[letter]] if expected and service == "C-STORE" else []
-        if owners != should:
-            found.append(f"{service} as {title}: kept for {should}, but {owners}")
-    return found
-
-
-async def test_each_device_does_what_the_oracle_says(house: House, door: int, tmp_path: Path) -> None:
-    assert await dimse_breaches(house, door, tmp_path, DIMSE) == []
-
-
-async def test_a_planted_device_is_found(house: House, door: int, tmp_path: Path) -> None:
-    async with house.database.system() as session:
-        planted = DicomPeer(hospital_id=house.hospitals["L"], ae_title="STRANGER", address="127.0.0.1")
-        session.add(planted)
-    found = await dimse_breaches(house, door, tmp_path, {"C-STORE": True})
-    async with house.database.system() as session:
-        await session.delete(planted)
-    assert found == [
-        "C-STORE as STRANGER: False, but True",
-        f"C-STORE as STRANGER: kept for [], but [{house.hospitals['L']}]",
-    ]

@@ -4,7 +4,8 @@ import asyncio
 
 from sqlalchemy import select
 
-from server.imaging import Imaging, Peers
+from server.imaging import Imaging
+from server.peers import Peers
 from server.platform.events import Audit
 from tests.server.house import House
 
@@ -20,7 +21,8 @@ async def rows(house: House) -> list[tuple[str, str, int]]:
 
 
 async def test_a_flood_from_one_source_is_one_row_at_once_and_one_with_the_count(own_house: House) -> None:
-    peers = Peers(Imaging(own_house.settings, own_house.database), own_house.database, told_every_s=0.2)
+    imaging = Imaging(own_house.settings, own_house.database)
+    peers = Peers(own_house.settings, imaging, own_house.database, told_every_s=0.2)
     for number in range(MANY):  # another title each time is no other source
         await peers.rejected(f"GUESS{number}", "HOICHAN", "10.0.0.9", "calling-title")
     await peers.rejected("CT1", "WRONG", "10.0.0.7", "called-title")

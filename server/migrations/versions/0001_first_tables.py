@@ -103,6 +103,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("instances", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_instances_blob"), ["blob"], unique=False)
+        batch_op.create_index(batch_op.f("ix_instances_sop_uid"), ["sop_uid"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_instances_study_id_sop_uid"), ["study_id", "sop_uid"], unique=False
         )
@@ -397,6 +398,25 @@ def upgrade() -> None:
     )
     op.create_index("ix_retrievals_hospital_id_begun_at", "retrievals", ["hospital_id", "begun_at"])
     op.create_index("ix_retrievals_state", "retrievals", ["state"])
+    op.create_table(
+        "storage_commitments",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("hospital_id", sa.Integer(), nullable=False),
+        sa.Column("calling", sa.String(), nullable=False),
+        sa.Column("transaction_uid", sa.String(), nullable=False),
+        sa.Column("references", sa.JSON(), nullable=False),
+        sa.Column("asked_at", server.platform.db.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("reported_at", server.platform.db.UTCDateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["hospital_id"], ["hospitals.id"], name=op.f("fk_storage_commitments_hospital_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_storage_commitments")),
+    )
+    op.create_index(
+        "ix_storage_commitments_hospital_id_reported_at",
+        "storage_commitments",
+        ["hospital_id", "reported_at"],
+    )
     op.create_table(
         "earlier_codes",
         sa.Column("hospital_id", sa.Integer(), nullable=False),
@@ -787,6 +807,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_known_browsers_person_id"))
 
     op.drop_table("known_browsers")
+    op.drop_table("storage_commitments")
     op.drop_table("retrievals")
     op.drop_table("pacs_connections")
     op.drop_table("earlier_codes")
@@ -827,6 +848,7 @@ def downgrade() -> None:
 
     with op.batch_alter_table("instances", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_instances_study_id_sop_uid"))
+        batch_op.drop_index(batch_op.f("ix_instances_sop_uid"))
         batch_op.drop_index(batch_op.f("ix_instances_blob"))
 
     op.drop_table("instances")

@@ -16,7 +16,8 @@ import pytest
 
 from dicom.gateway import Gateway
 from server.commands import doctor
-from server.imaging import Imaging, Peers
+from server.imaging import Imaging
+from server.peers import Peers
 from server.platform.db import Database, now
 from server.platform.events import Audit, audit
 from server.platform.settings import Settings
@@ -132,7 +133,7 @@ async def somebody_else() -> AsyncIterator[int]:
 async def test_ports_of_the_service_itself_are_green_and_of_others_red(own_house: House) -> None:
     imaging = Imaging(own_house.settings, own_house.database)
     async with imaging.sandbox, somebody_else() as taken:
-        gateway = Gateway(0, "HOICHAN", Peers(imaging, own_house.database))
+        gateway = Gateway(0, "HOICHAN", Peers(own_house.settings, imaging, own_house.database))
         await gateway.start()
         ours = own_house.settings.model_copy(update={"dimse_port": gateway.port})
         assert (await found("Cổng", ours)).is_good

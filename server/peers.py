@@ -1,0 +1,114 @@
+"""The ports of the gateway, answered from our tables: which device is whose, and what it may."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Select, select
+
+from dicom.gateway.contexts import SERVICES
+from dicom.gateway.ports import Reference
+from dicom.ingest import Committed, Received
+from dicom.pacs.network import Destination
+from server.imaging import Imaging
+from server.pacs import commitments, connections
+from server.people.model import DicomPeer, Hospital
+from server.platform.db import Database
+from server.platform.events import audit
+from server.platform.policy import Policy, Reach, Row
+from server.platform.repeats import EVERY_S, Repeats
+from server.platform.settings import Settings
+
+# Who may use which DIMSE service: a known AE title at its address, for its own hospital alone (`Peers.admit`).
+DIMSE = Policy.join(
+    [
+        Row("dimse C-ECHO", Reach.SIGNED_IN),
+        Row("dimse C-STORE", Reach.SIGNED_IN),
+        Row("dimse N-ACTION", Reach.SIGNED_IN),
+        Row("dimse C-FIND", Reach.SIGNED_IN),
+        Row("dimse C-GET", Reach.SIGNED_IN),
+        Row("dimse C-MOVE", Reach.SIGNED_IN),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """An association that was refused. Address and reason make the source: titles may be made up by the thousand."""
+
+    address: str
+    reason: str
+    calling: str = field(compare=False)  # of the first of many
+    called: str = field(compare=False)
+
+
+class Peers:
+    """The ports of the gateway: which hospital a calling AE title at an address belongs to, and what it does."""
+
+    def __init__(
+        self, settings: Settings, imaging: Imaging, database: Database, told_every_s: float = EVERY_S
+    ) -> None:
+        DIMSE.must_cover(f"dimse {service}" for service in SERVICES)
+        self.store, self.sandbox = imaging.store, imaging.sandbox
+        self._settings, self._imaging, self._database = settings, imaging, database
+        self._rejected = Repeats(self._tell_rejected, Rejected("", "many", "", ""), told_every_s)
+
+    async def close(self) -> None:
+        await self._rejected.close()
+
+    async def admit(self, calling: str, address: str) -> int | None:
+        async with self._database.system(writes=False) as session:
+            found: int | None = await session.scalar(
+                select(DicomPeer.hospital_id)
+                .join(Hospital, Hospital.id == DicomPeer.hospital_id)
+                .where(DicomPeer.ae_title == calling, DicomPeer.address == address)
+                .where(Hospital.closed_at.is_(None))
+            )
+            return found
+
+    async def rejected(self, calling: str, called: str, address: str, reason: str) -> None:
+        await self._rejected.note(Rejected(address, reason, calling[:16], called[:16]))
+
+    async def _tell_rejected(self, one: Rejected, count: int) -> None:
+        async with self._database.system() as session:
+            await audit(
+                session,
+                "reject-association",
+                one.reason,
+                by=None,
+                hospital_id=0,
+                calling=one.calling,
+                called=one.called,
+                address=one.address,
+                count=count,
+            )
+
+    async def commit(self, owner_id: int, received: Sequence[Received], sender: str) -> list[Committed]:
+        return await self._imaging.receive(owner_id, received, "c-store")
+
+    async def rows(self, statement: Select[Any]) -> Sequence[Any]:
+        return await self._database.rows(statement)
+
+    async def asked_for_commitment(
+        self, owner_id: int, calling: str, transaction_uid: str, references: Sequence[Reference]
+    ) -> int:
+        async with self._database.system() as session:
+            return await commitments.ask(session, owner_id, calling, transaction_uid, references)
+
+    async def reported_commitment(self, request_id: int) -> None:
+        async with self._database.system() as session:
+            await commitments.taken(session, request_id)
+
+    async def searched(self, owner_id: int, calling: str) -> None:
+        async with self._database.system() as session:
+            thing = f"hospital:{owner_id}"
+            await audit(session, "list-studies", thing, by=None, hospital_id=owner_id, calling=calling)
+
+    async def retrieved(self, owner_id: int, calling: str, study_id: int, destination: str) -> None:
+        facts = {"calling": calling} | ({"destination": destination} if destination else {})
+        async with self._database.system() as session:
+            await audit(session, "view-study", f"study:{study_id}", by=None, hospital_id=owner_id, **facts)
+
+    async def destination(self, owner_id: int, ae_title: str) -> Destination | None:
+        async with self._database.system(writes=False) as session:
+            return await connections.destination(session, self._settings, owner_id, ae_title)
