@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from dicom.gateway.contexts import SERVICES
-from dicom.gateway.ports import Reference
+from dicom.gateway.ports import Caller, Reference
 from dicom.ingest import Committed, Received
 from dicom.pacs.network import Destination
 from server.imaging import Imaging
@@ -19,7 +19,8 @@ from server.platform.policy import Policy, Reach, Row
 from server.platform.repeats import EVERY_S, Repeats
 from server.platform.settings import Settings
 
-# Who may use which DIMSE service: a known AE title at its address, for its own hospital alone (`Peers.admit`).
+# Who may use which DIMSE service: a known AE title at its address, for its own hospital alone, and Query/Retrieve
+# only where the hospital said so of this device (`Peers.admit`).
 DIMSE = Policy.join(
     [
         Row("dimse C-ECHO", Reach.SIGNED_IN),
@@ -56,15 +57,15 @@ class Peers:
     async def close(self) -> None:
         await self._rejected.close()
 
-    async def admit(self, calling: str, address: str) -> int | None:
+    async def admit(self, calling: str, address: str) -> Caller | None:
         async with self._database.system(writes=False) as session:
-            found: int | None = await session.scalar(
-                select(DicomPeer.hospital_id)
+            found = await session.scalar(
+                select(DicomPeer)
                 .join(Hospital, Hospital.id == DicomPeer.hospital_id)
                 .where(DicomPeer.ae_title == calling, DicomPeer.address == address)
                 .where(Hospital.closed_at.is_(None))
             )
-            return found
+            return Caller(found.hospital_id, found.may_retrieve) if found else None
 
     async def rejected(self, calling: str, called: str, address: str, reason: str) -> None:
         await self._rejected.note(Rejected(address, reason, calling[:16], called[:16]))

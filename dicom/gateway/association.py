@@ -16,7 +16,7 @@ from dicom.gateway.command import Command, Field, Status
 from dicom.gateway.link import Ended, Link
 from dicom.gateway.negotiation import AssociateRequest
 from dicom.gateway.pdu import AbortReason, BadPDU, Rejection, Type
-from dicom.gateway.ports import GatewayPorts, Keep, Limits
+from dicom.gateway.ports import Caller, GatewayPorts, Keep, Limits
 from dicom.gateway.session import Session
 
 _log = logging.getLogger(__name__)
@@ -78,13 +78,13 @@ class Association:
         if kind is not Type.ASSOCIATE_RQ:
             raise BadPDU(AbortReason.UNEXPECTED)
         request = negotiation.read_request(body)
-        owner_id = await self._admitted(request)
-        if isinstance(owner_id, Rejection):
-            _log.info("association rejected: %s", owner_id.name)
-            await self._link.send_last(pdu.associate_reject(owner_id))
+        caller = await self._admitted(request)
+        if isinstance(caller, Rejection):
+            _log.info("association rejected: %s", caller.name)
+            await self._link.send_last(pdu.associate_reject(caller))
             raise Ended
         roles = contexts.roles(request.roles)
-        answers = contexts.answer(request.contexts, roles)
+        answers = contexts.answer(request.contexts, roles, may_retrieve=caller.may_retrieve)
         proposed = {context.id: context.abstract_syntax for context in request.contexts}
         providers = {role.sop_class_uid for role in roles if role.is_scp}
         self._link.syntaxes = {
@@ -97,25 +97,25 @@ class Association:
         await self._link.send(negotiation.accept(request, answers, roles))
         self.is_established = True
         return Session(
-            self._link, self.ports, self.keep, self.limits, owner_id, request.calling, self.ae_title
+            self._link, self.ports, self.keep, self.limits, caller.owner_id, request.calling, self.ae_title
         )
 
-    async def _admitted(self, request: AssociateRequest) -> int | Rejection:
-        """The hospital that calls, or why it is none."""
+    async def _admitted(self, request: AssociateRequest) -> Caller | Rejection:
+        """Who calls, or why they are nobody."""
         if self.is_full:
             return Rejection.TOO_MANY
         try:
             if request.called != self.ae_title:
                 await self.ports.rejected(request.calling, request.called, self.address, "called-title")
                 return Rejection.CALLED_TITLE_UNKNOWN
-            owner_id = await self.ports.admit(request.calling, self.address)
-            if owner_id is None:
+            caller = await self.ports.admit(request.calling, self.address)
+            if caller is None:
                 await self.ports.rejected(request.calling, request.called, self.address, "calling-title")
                 return Rejection.CALLING_TITLE_UNKNOWN
         except Exception:
             _log.exception("who calls could not be found out")
             return Rejection.CONGESTED
-        return owner_id
+        return caller
 
     async def _serve(self, session: Session, context_id: int, command: Command) -> None:
         offered = contexts.operation(self._link.syntaxes[context_id][0])

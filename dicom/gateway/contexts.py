@@ -20,7 +20,7 @@ EXPLICIT_LITTLE: Final = "1.2.840.10008.1.2.1"
 _STORAGE = ("1.2.840.10008.5.1.4.1.1.", "1.2.840.10008.5.1.4.34.7")  # also RT Beams Delivery Instruction
 _TRANSFER_SYNTAXES = frozenset(map(str, AllTransferSyntaxes))
 _PLAIN = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE})
-_ACCEPTED, _ABSTRACT_UNKNOWN, _TRANSFER_UNKNOWN = 0, 3, 4
+_ACCEPTED, _USER_REJECTION, _ABSTRACT_UNKNOWN, _TRANSFER_UNKNOWN = 0, 1, 3, 4
 
 
 class Root(Enum):
@@ -71,13 +71,21 @@ def root(abstract_syntax: str) -> Root:
     return _QUERY_RETRIEVE[abstract_syntax][1]
 
 
-def answer(proposed: Iterable[ProposedContext], agreed: Iterable[Role] = ()) -> list[AnsweredContext]:
+def answer(
+    proposed: Iterable[ProposedContext], agreed: Iterable[Role] = (), *, may_retrieve: bool = False
+) -> list[AnsweredContext]:
     """Our answers, one a context. The requestor's first transfer syntax wins: so the images lie there.
 
     Where the images go out (C-GET) Implicit VR comes last: everybody must propose it, few images lie in it.
+    Who only sends is refused Query/Retrieve.
     """
     going_out = {role.sop_class_uid for role in agreed if role.is_scp}
-    return [_answer(context, goes_out=context.abstract_syntax in going_out) for context in proposed]
+    return [
+        _answer(context, goes_out=context.abstract_syntax in going_out)
+        if may_retrieve or context.abstract_syntax not in _QUERY_RETRIEVE
+        else AnsweredContext(context.id, _USER_REJECTION, IMPLICIT_LITTLE)
+        for context in proposed
+    ]
 
 
 def roles(proposed: Iterable[Role]) -> list[Role]:

@@ -15,6 +15,14 @@ from dicom.store import BlobStore
 Reference: TypeAlias = tuple[str, str]  # SOP Class UID and SOP Instance UID
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A device that is known: its hospital, and whether it may ask for images beside sending them."""
+
+    owner_id: int
+    may_retrieve: bool = False
+
+
 class GatewayPorts(Protocol):
     """The server's side of the gateway."""
 
@@ -26,8 +34,8 @@ class GatewayPorts(Protocol):
     def sandbox(self) -> Sandbox:
         """The limited child processes: the only place where received images are parsed."""
 
-    async def admit(self, calling: str, address: str) -> int | None:
-        """The hospital that a calling AE title at this address belongs to; None when it is unknown."""
+    async def admit(self, calling: str, address: str) -> Caller | None:
+        """Whose device a calling AE title at this address is; None when it is unknown."""
 
     async def rejected(self, calling: str, called: str, address: str, reason: str) -> None:
         """Note for the audit that an association was rejected: `calling-title` or `called-title`."""

@@ -53,7 +53,7 @@ async def _person(session: AsyncSession, login: str) -> Person:
     return found
 
 
-async def _hospital(session: AsyncSession, code: str) -> Hospital:
+async def a_hospital(session: AsyncSession, code: str) -> Hospital:
     found = await session.scalar(select(Hospital).where(Hospital.code == code))
     if found is None:
         raise Invalid({"hospital": "Không có mã cơ sở này."})
@@ -108,7 +108,7 @@ def add(
     """Thêm một người, hoặc cho người đã có làm thêm ở bệnh viện này."""
 
     async def work(session: AsyncSession, settings: Settings) -> None:
-        place = await _hospital(session, hospital)
+        place = await a_hospital(session, hospital)
         person, word = await roster.place_person(
             session,
             place,
@@ -143,7 +143,7 @@ def leave(login: Login, hospital: Code) -> None:
     """Người này nghỉ việc ở bệnh viện: bị đăng xuất ngay, tên vẫn còn trong biên bản cũ."""
 
     async def work(session: AsyncSession, _settings: Settings) -> None:
-        person, place = await _person(session, login), await _hospital(session, hospital)
+        person, place = await _person(session, login), await a_hospital(session, hospital)
         member = await session.scalar(
             select(Membership).where(Membership.person_id == person.id, Membership.hospital_id == place.id)
         )
@@ -201,7 +201,7 @@ def token(
         person = await _person(session, login)
         places = await sign_in.places(session, person.id)
         if hospital:
-            place = await _hospital(session, hospital)
+            place = await a_hospital(session, hospital)
             places = [member for member in places if member.hospital_id == place.id]
         if not places:
             raise Invalid({"login": "Người này không làm ở bệnh viện nào."})

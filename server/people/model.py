@@ -147,4 +147,7 @@ class DicomPeer(Base):
     hospital_id: Mapped[int] = mapped_column(ForeignKey("hospitals.id"))
     ae_title: Mapped[str]
     address: Mapped[str]
+    may_retrieve: Mapped[bool] = mapped_column(
+        default=False
+    )  # an AE title is no secret: sending is all by default
     created_at: Mapped[dt.datetime] = mapped_column(default=now)

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from dicom import index
 from dicom.gateway import Gateway
-from dicom.gateway.ports import Reference
+from dicom.gateway.ports import Caller, Reference
 from dicom.ingest import Committed, Received
 from dicom.pacs.network import Destination
 from dicom.sandbox import Sandbox
@@ -32,7 +32,17 @@ IMPLICIT_LITTLE = "1.2.840.10008.1.2"
 
 
 # dcmtk's own calling titles; OTHER is another hospital's.
-OWNERS = {"STORESCU": 3, "ECHOSCU": 3, "FINDSCU": 3, "GETSCU": 3, "MOVESCU": 3, "COMMIT": 3, "OTHER": 4}
+SENDER = "SENDER"  # may send, and no more
+OWNERS = {
+    SENDER: 3,
+    "STORESCU": 3,
+    "ECHOSCU": 3,
+    "FINDSCU": 3,
+    "GETSCU": 3,
+    "MOVESCU": 3,
+    "COMMIT": 3,
+    "OTHER": 4,
+}
 
 
 class Hospital:
@@ -49,8 +59,10 @@ class Hospital:
         self.noted: list[tuple[str | int, ...]] = []
         self.destinations: dict[tuple[int, str], Destination] = {}
 
-    async def admit(self, calling: str, address: str) -> int | None:
-        return OWNERS.get(calling) if address == "127.0.0.1" else None
+    async def admit(self, calling: str, address: str) -> Caller | None:
+        if calling not in OWNERS or address != "127.0.0.1":
+            return None
+        return Caller(OWNERS[calling], may_retrieve=calling != SENDER)
 
     async def rejected(self, calling: str, called: str, address: str, reason: str) -> None:
         self.turned_away.append((calling, address, reason))

@@ -29,7 +29,7 @@ def rows(heading: str, number: int = 0) -> Iterator[list[str]]:
 
 
 def test_the_resources_are_the_routes(tmp_path: Path) -> None:
-    ports = cast(Any, SimpleNamespace(store=BlobStore(tmp_path, bytes(32))))
+    ports = cast(Any, SimpleNamespace(store=BlobStore(tmp_path, bytes(32)), headers={}))
     served = {(route.method, re.sub(r":.*\}", "}", route.path)) for route in routes("", ports)}
     assert {(method, path) for method, path, _ in rows("4.1")} == served
 

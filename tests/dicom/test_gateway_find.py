@@ -25,7 +25,7 @@ from dicom import index
 from dicom.gateway import Gateway, Limits
 from dicom.gateway.identifier import MAX_ELEMENTS
 from tests.dicom.builders import a_dataset, a_file
-from tests.dicom.gateway_site import IMPLICIT_LITTLE, Hospital, Requestor, dcmtk, in_folder, is_well
+from tests.dicom.gateway_site import IMPLICIT_LITTLE, SENDER, Hospital, Requestor, dcmtk, in_folder, is_well
 from tests.dicom.pacs_site import a_study
 from tests.services import HOST
 
@@ -152,6 +152,18 @@ async def test_letters_are_answered_in_utf_8_and_understood_in_other_sets(filled
             asked, filled.port, "STUDY", SpecificCharacterSet=charset, PatientName=name, StudyInstanceUID=""
         )
         assert (one.SpecificCharacterSet, str(one.PatientName)) == ("ISO_IR 192", "Trần^Thị Hoa")
+
+
+@pytest.mark.parametrize("program", ["findscu", "getscu", "movescu"])
+async def test_who_only_sends_is_told_nothing(filled: Gateway, program: str, tmp_path: Path) -> None:
+    wanted = ["-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID=2.25.61"]
+    to = {"findscu": [], "getscu": ["-od", str(tmp_path)], "movescu": ["-aem", "SOMEWHERE"]}[program]
+    code, said = await dcmtk(program, filled, "-v", "-S", "-aet", SENDER, *to, *wanted)
+    assert code != 0
+    assert re.search("No (acceptable|adequate)? ?presentation context", said, re.IGNORECASE)
+    assert "PHẠM" not in said
+    image = in_folder(tmp_path / "more", one=a_file(a_dataset(SOPInstanceUID="2.25.61.77")))
+    assert await dcmtk("storescu", filled, "-aet", SENDER, "+sd", image) == (0, "")
 
 
 async def test_another_hospital_finds_its_own_alone(filled: Gateway) -> None:

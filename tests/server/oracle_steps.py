@@ -117,6 +117,7 @@ ROOM = {
 # Calling AE title: the hospital whose archive it may fill, "" for none. All of them call from 127.0.0.1.
 DEVICES = {
     "CT_L": "L",  # known, ours
+    "CT_SENDS": "L",  # ours, may send and no more
     "CT_T": "T",  # known, of another hospital: it fills that one's archive alone
     "CT_AWAY": "",  # known at another address
     "CT_CLOSED": "",  # of a hospital that has left
@@ -124,6 +125,7 @@ DEVICES = {
 }
 # Services that a known device may use; the others are nobody's.
 DIMSE = {"C-ECHO": True, "C-STORE": True, "N-ACTION": True, "C-FIND": True, "C-MOVE": True, "C-GET": True}
+SENDS_ALONE = {"CT_SENDS": {"C-ECHO", "C-STORE", "N-ACTION"}}
 # Device and hospital: whether it learns or gets anything of that one's images, by whatever service.
 REACH = {
     ("CT_L", "L"): True,

@@ -35,7 +35,7 @@ from server.platform.policy import Gap, Policy
 from tests.dicom.builders import CT_IMAGE, a_dataset, a_file
 from tests.dicom.pacs_site import storescp
 from tests.server.house import House
-from tests.server.oracle_steps import DESTINATIONS, DEVICES, DIMSE, REACH
+from tests.server.oracle_steps import DESTINATIONS, DEVICES, DIMSE, REACH, SENDS_ALONE
 from tests.services import HOST
 
 
@@ -64,13 +64,16 @@ async def door(house: House) -> AsyncIterator[int]:
             session.add(gone)
             await session.flush()
             at = {
+                "CT_SENDS": (house.hospitals["L"], "127.0.0.1"),
                 "CT_L": (house.hospitals["L"], "127.0.0.1"),
                 "CT_T": (house.hospitals["T"], "127.0.0.1"),
                 "CT_AWAY": (house.hospitals["L"], "192.0.2.9"),
                 "CT_CLOSED": (gone.id, "127.0.0.1"),
             }
             for title, (hospital, address) in at.items():
-                session.add(DicomPeer(hospital_id=hospital, ae_title=title, address=address))
+                device = DicomPeer(hospital_id=hospital, ae_title=title, address=address)
+                device.may_retrieve = title not in SENDS_ALONE
+                session.add(device)
             for title in DESTINATIONS:
                 session.add(a_pacs(house, title, port=1))
     settings = house.settings.model_copy(update={"pacs_networks": ("127.0.0.0/8",)})
@@ -117,6 +120,7 @@ async def dimse_breaches(house: House, port: int, folder: Path, services: Mappin
     found = []
     for (title, letter), (service, is_served) in itertools.product(DEVICES.items(), services.items()):
         uid = f"2.25.98{next(house.numbers)}"
+        is_served = is_served and service in SENDS_ALONE.get(title, services)
         expected, got = bool(letter) and is_served, await dimse(service, title, port, folder, uid)
         if got is not expected:
             found.append(f"{service} as {title}: {expected}, but {got}")

@@ -83,7 +83,9 @@ async def _people(session: AsyncSession, password_hash: str) -> dict[str, int]:
         await session.flush()
         found[demo.login] = member.id
     for title in DEMO_PEERS:
-        session.add(DicomPeer(hospital_id=hospitals[DISTRICT].id, ae_title=title, address="127.0.0.1"))
+        device = DicomPeer(hospital_id=hospitals[DISTRICT].id, ae_title=title, address="127.0.0.1")
+        device.may_retrieve = True
+        session.add(device)
     return found
 
 

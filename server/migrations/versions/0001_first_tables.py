@@ -332,6 +332,7 @@ def upgrade() -> None:
         sa.Column("hospital_id", sa.Integer(), nullable=False),
         sa.Column("ae_title", sa.String(), nullable=False),
         sa.Column("address", sa.String(), nullable=False),
+        sa.Column("may_retrieve", sa.Boolean(), nullable=False),
         sa.Column("created_at", server.platform.db.UTCDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["hospital_id"], ["hospitals.id"], name=op.f("fk_dicom_peers_hospital_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_dicom_peers")),
