@@ -1,8 +1,9 @@
 """Forms in a real browser: what is typed is saved, refused fields say why, nothing is lost."""
 
+import asyncio
 import re
 
-from playwright.async_api import Page, Request, expect
+from playwright.async_api import Page, Request, Route, expect
 
 from tests.conftest import NewPage
 from tests.product import Site
@@ -53,6 +54,30 @@ async def test_a_citizen_card_fills_the_patient(site: Site, new_page: NewPage) -
     await expect(page.get_by_label("Ngày hoặc năm sinh")).to_have_value("02/03/1958")
     await expect(page.get_by_label("Giới tính")).to_have_value("2")
     await expect(page.get_by_label("Số giấy tờ")).to_have_value("044158000019")
+
+
+async def test_what_is_typed_before_the_script_has_come_counts_too(site: Site, new_page: NewPage) -> None:
+    page = await a_draft(new_page, site)
+    held: list[Route] = []
+    has_come = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        held.append(route)
+        has_come.set()
+
+    await page.route(re.compile(r"/static/.*request.*\.js"), hold)
+    await page.goto(page.url, wait_until="commit")
+    await has_come.wait()
+    await page.get_by_label("Số giấy tờ").fill("044158000019||Trần Thị Mẫu|02031958|Nữ|Xã Thử|01012022")
+    await page.get_by_label("Tóm tắt bệnh án").fill("Đau ngực trái hai giờ.")
+    for route in held:
+        await route.continue_()
+    await expect(page.get_by_label("Họ tên")).to_have_value("Trần Thị Mẫu")
+    await saved(page)
+    await page.unroute_all()
+    await page.reload()
+    await expect(page.get_by_label("Họ tên")).to_have_value("Trần Thị Mẫu")
+    await expect(page.get_by_label("Tóm tắt bệnh án")).to_have_value("Đau ngực trái hai giờ.")
 
 
 async def test_a_diagnosis_is_found_and_taken_by_the_keyboard(site: Site, new_page: NewPage) -> None:

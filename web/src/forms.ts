@@ -75,6 +75,20 @@ function refuse(form: HTMLFormElement, refusal: Refusal, status: number): void {
   (marked.querySelector<HTMLElement>("[aria-invalid=true]") ?? form.querySelector<HTMLElement>(".form-refusal"))?.focus();
 }
 
+/** Somebody changed a field since the page was made: on a weak line people type before the scripts are there. */
+export function isTyped(form: HTMLFormElement): boolean {
+  return [...form.elements].some((field) => {
+    if (field instanceof HTMLSelectElement) {
+      const first = [...field.options].findIndex((option) => option.defaultSelected);
+      return field.selectedIndex !== Math.max(first, 0);
+    }
+    if (field instanceof HTMLInputElement && (field.type === "checkbox" || field.type === "radio")) {
+      return field.checked !== field.defaultChecked;
+    }
+    return (field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement) && field.value !== field.defaultValue;
+  });
+}
+
 /** Put `text` under the field `name`; false when the form has no such field. */
 export function mark(form: HTMLFormElement, name: string, text: string): boolean {
   const named = form.elements.namedItem(name);

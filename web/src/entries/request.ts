@@ -6,7 +6,7 @@ import { readCard } from "../card";
 import { combobox, type Suggestion } from "../combobox";
 import { startDocuments } from "../documents";
 import { announce, element, getJson } from "../dom";
-import { clear, mark } from "../forms";
+import { clear, isTyped, mark } from "../forms";
 import { mountPacs } from "../pacs";
 import { type Rows, rows, valuesOf } from "../rows";
 import { startStudies } from "../studies";
@@ -60,8 +60,7 @@ function draft(): Record<string, unknown> {
 function show(now: SaveState): void {
   state.classList.toggle("is-failed", now.kind === "failed");
   switch (now.kind) {
-    case "typing":
-      return;
+    case "typing": // saved in a moment: "Đã lưu" would no longer be true
     case "saving":
       state.textContent = t("Đang lưu…");
       return;
@@ -152,7 +151,7 @@ const labs: Rows = rows(need("lab-rows"), need("lab-row", HTMLTemplateElement), 
 const questions: Rows = rows(need("question-rows"), need("question-row", HTMLTemplateElement), need("add-question"), touched);
 
 const idNumber = need("id_number", HTMLInputElement);
-idNumber.addEventListener("change", () => {
+function takeCard(): void {
   const card = readCard(idNumber.value);
   if (!card) return;
   for (const name of ["id_number", "patient_name", "birth_text", "address"] as const) {
@@ -162,7 +161,8 @@ idNumber.addEventListener("change", () => {
   need("id_kind", HTMLSelectElement).value = "cccd";
   announce(t("Đã điền từ thẻ căn cước."));
   touched();
-});
+}
+idNumber.addEventListener("change", takeCard);
 
 const codes = need("icd10", HTMLInputElement);
 
@@ -201,3 +201,7 @@ startStudies(here, renew);
 startDocuments(renew);
 void mountCaseUpload(renew);
 void mountPacs(renew);
+
+// What was typed while this script was still on its way.
+takeCard();
+if (isTyped(form)) touched();
