@@ -40,7 +40,14 @@ NewPage = Callable[..., Awaitable[Page]]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deal the long tests out to the workers, each at the start of its share: none begins one when others end."""
+    """Deal the long tests out to the workers, each at the start of its share: none begins one when others end.
+
+    Under CI, on a machine that others load too, a test in a browser that fails is tried once more, and the last
+    lines say which: each is a race to find, ours or the test's. On one's own machine a failure is a failure.
+    """
+    for item in items:
+        if IS_CI and "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.flaky(reruns=1))
     workers = getattr(config, "workerinput", {}).get("workercount", 1)
     long = [item for item in items if item.get_closest_marker("long")]
     others = iter([item for item in items if not item.get_closest_marker("long")])
@@ -221,3 +228,5 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     passed = terminalreporter.stats.get("passed", [])
     kinds = Counter(value for report in passed for key, value in report.user_properties if key == "database")
     terminalreporter.write_line("passed on " + ", ".join(f"{name}: {kinds[name]}" for name in DATABASES))
+    for report in terminalreporter.stats.get("rerun", []):
+        terminalreporter.write_line(f"tried once more: {report.nodeid}")
