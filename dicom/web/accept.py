@@ -50,11 +50,15 @@ class Offer:
     only_if_named: bool = False  # given to who names its transfer syntax or says that any will do
 
 
+def asked_for(request: web.Request) -> str:
+    """The media ranges that the request names."""
+    in_query = request.query.get("accept") if "?" in request.raw_path else None
+    return in_query or ",".join(request.headers.getall("Accept", ())) or "*/*"
+
+
 def choose(request: web.Request, offers: tuple[Offer, ...]) -> Offer:
     """Return the first offer that the most wanted range covers. Raises NotAcceptable."""
-    in_query = request.query.get("accept") if "?" in request.raw_path else None
-    asked = in_query or ",".join(request.headers.getall("Accept", ())) or "*/*"
-    chosen = _chosen(asked, offers)
+    chosen = _chosen(asked_for(request), offers)
     if chosen is None:
         raise NotAcceptable(
             later("Không có dạng dữ liệu được yêu cầu. Hãy xin transfer-syntax=* hoặc xem CONFORMANCE.md.")

@@ -112,7 +112,10 @@ class Archive:
 
     async def instance(self, request: web.Request) -> Located:
         """The instance that the path names. Raises NotHere."""
-        study = await self.study(request)
+        return await self.instance_of(request, await self.study(request))
+
+    async def instance_of(self, request: web.Request, study: StudyRow) -> Located:
+        """The instance of this study that the path names. Raises NotHere."""
         return await self._instance(study, request.match_info["series"], request.match_info["instance"])
 
     async def headers(self, ids: Sequence[int]) -> dict[int, bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from aiohttp import web
@@ -12,8 +13,9 @@ from dicom import jsonmodel
 from dicom.instance import BadInstance
 from dicom.ports import Malformed, NotHere, Refused
 from dicom.texts import later
-from dicom.web.accept import OCTETS, Offer, choose
-from dicom.web.archive import Archive, Located
+from dicom.web.accept import OCTETS, Offer, asked_for, choose
+from dicom.web.archive import Archive, Located, StudyRow
+from dicom.web.cache import Cache
 from dicom.web.send import Content, Part, send_bytes, send_parts
 
 IMPLICIT = "1.2.840.10008.1.2"
@@ -21,6 +23,7 @@ EXPLICIT = "1.2.840.10008.1.2.1"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
 LITTLE_ENDIAN = (EXPLICIT, IMPLICIT)
 MAX_FRAMES = 1000  # in one request
+MAX_WANTED = 8_000_000  # letters of the requests that are remembered, about 30 MB in all
 # Media types of encapsulated transfer syntaxes (PS3.18 tables 8.7.3-3 and 8.7.3-5), by the UID's end.
 _ENDS = {
     "image/jpeg": "4.50 4.51 4.57 4.70",
@@ -49,23 +52,46 @@ class Unreadable(Refused):
     code = "unreadable"
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a request for frames comes to: which, of what, how packed, and the instance's own address."""
+
+    located: Located
+    numbers: tuple[int, ...]
+    offer: Offer
+    address: str
+
+
 class Frames:
     """The handlers of one root."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
+        self._wanted: Cache[tuple[object, ...], Wanted] = Cache(MAX_WANTED)
 
     async def frames(self, request: web.Request) -> web.StreamResponse:
-        located = await self._archive.instance(request)
-        numbers = _numbers(request.match_info["frames"], located.frames)
-        offer = choose(request, _offers(located, is_one=len(numbers) == 1))
-        if not offer.is_multipart:
+        study = await self._archive.study(request)  # each time: who asks, may they, and is it still there
+        # The rest follows from these alone, and whoever reads together asks for the same.
+        words = (study, request.raw_path, asked_for(request), request.host, request.scheme)
+        wanted = self._wanted.get(words)
+        if wanted is None:
+            known = await self._understand(request, study)
+            wanted = self._wanted.put(words, known, len(words[1]) + len(words[2]))
+        located, numbers = wanted.located, wanted.numbers
+        if not wanted.offer.is_multipart:
             frame = await self._frame(located, numbers[0])
             return await send_bytes(
                 request, self._archive.standing, _content_type(located), frame, f"{located.etag}.{numbers[0]}"
             )
-        parts = await self._frame_parts(located, numbers, f"{self._archive.root(request)}{located.path}")
-        return await send_parts(request, self._archive.standing, offer.media_type, parts)
+        parts = await self._frame_parts(located, numbers, wanted.address)
+        return await send_parts(request, self._archive.standing, wanted.offer.media_type, parts)
+
+    async def _understand(self, request: web.Request, study: StudyRow) -> Wanted:
+        """Raises NotHere, Malformed or NotAcceptable."""
+        located = await self._archive.instance_of(request, study)
+        numbers = _numbers(request.match_info["frames"], located.frames)
+        offer = choose(request, _offers(located, is_one=len(numbers) == 1))
+        return Wanted(located, numbers, offer, f"{self._archive.root(request)}{located.path}")
 
     async def bulk(self, request: web.Request) -> web.StreamResponse:
         """Send all pixel data, or another binary value that the metadata name by its path."""
@@ -170,7 +196,6 @@ def _content_type(located: Located) -> str:
     return f"{MEDIA_TYPES.get(syntax, OCTETS)}; transfer-syntax={syntax}"
 
 
-@lru_cache(maxsize=4096)
 def _numbers(text: str, frames: int) -> tuple[int, ...]:
     """The frames that the path lists, counted from 1. Raises Malformed or NotHere."""
     if not _NUMBERS.fullmatch(text):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
@@ -22,9 +22,11 @@ CHECKED = "private, no-cache"
 IMMUTABLE = "private, max-age=43200, immutable"  # as long as a sign-in lasts
 # A shared computer: what one person was shown is not another's, though the address is the same.
 VARY = "Accept, Accept-Encoding, Authorization, Cookie"
+BOUNDARY_BYTES = 16
 BUFFER_BYTES = 1 << 20  # of one connection, beside the system's own
 
 Content = bytes | memoryview | AsyncIterator[memoryview]
+IN_MEMORY = (bytes, memoryview)
 
 
 class NoSuchRange(Refused):
@@ -108,7 +110,7 @@ async def send_parts(
     request: web.Request, standing: bytes, media_type: str, parts: Sequence[Part]
 ) -> web.StreamResponse:
     """Send parts one after the other (RFC 2387); each is read only when the line has taken the one before."""
-    boundary = os.urandom(16).hex()
+    boundary = next(_BOUNDARIES)
     heads = [_head(boundary, part, is_first=not index) for index, part in enumerate(parts)]
     end = f"\r\n--{boundary}--\r\n".encode()
     headers = {
@@ -135,7 +137,7 @@ async def _stream(
     if request.transport is not None:
         # A frame goes to the system as one, with all that stands round it.
         request.transport.set_write_buffer_limits(BUFFER_BYTES)
-    in_memory = [content for content in contents if isinstance(content, bytes | memoryview)]
+    in_memory = [content for content in contents if isinstance(content, IN_MEMORY)]
     is_plain = request.method == METH_GET and request.version == HttpVersion11 and request.keep_alive
     if is_plain and len(in_memory) == len(contents):
         return await _send_at_once(request, standing, headers, in_memory, status)
@@ -179,13 +181,24 @@ def _date(second: int) -> str:
 async def _write_in_turn(response: web.StreamResponse, contents: Sequence[Content]) -> None:
     try:
         for content in contents:
-            if isinstance(content, bytes | memoryview):
+            if isinstance(content, IN_MEMORY):
                 await response.write(content)
             else:
                 async for chunk in content:
                     await response.write(chunk)
     except Refused as gone:
         raise ConnectionResetError from gone
+
+
+def _boundaries() -> Iterator[str]:
+    """Words that no file can hold on purpose: random, each used once; the system is asked for many at a time."""
+    while True:
+        pool = os.urandom(BOUNDARY_BYTES * 256)
+        for at in range(0, len(pool), BOUNDARY_BYTES):
+            yield pool[at : at + BOUNDARY_BYTES].hex()
+
+
+_BOUNDARIES = _boundaries()
 
 
 def _head(boundary: str, part: Part, *, is_first: bool) -> bytes:

@@ -216,6 +216,21 @@ async def test_native_frames_come_straight_from_the_file(web: DicomWeb) -> None:
         )
 
 
+async def test_what_was_asked_before_does_not_answer_other_words(web: DicomWeb) -> None:
+    await stored(web, a_file(a_dataset(PixelData=bytes(8192))))
+    web.site.public_url = ""  # addresses come from the request
+    address = f"{web.root}{INSTANCE}/frames/1"
+    for _ in range(2):  # the second time it is remembered
+        async with web.http.get(address) as answer:
+            assert answer.content_type == "multipart/related"
+            assert f"Content-Location: {address}\r\n".encode() in await answer.read()
+        async with web.http.get(address, headers={"Accept": "application/octet-stream"}) as answer:
+            assert answer.content_type == "application/octet-stream"
+        async with web.http.get(address, headers={"Host": "images.example"}) as answer:
+            assert b"Content-Location: http://images.example/dicom-web/" in await answer.read()
+        assert await web.status(f"{INSTANCE}/frames/1?accept=image/jls") == 406
+
+
 async def test_a_reader_slower_than_the_line_gets_every_byte(web: DicomWeb) -> None:
     pixels = random.Random(1).randbytes(24 << 20)
     await stored(web, a_file(a_dataset(Rows=1024, Columns=1024, NumberOfFrames=12, PixelData=pixels)))
