@@ -100,6 +100,14 @@ DEMO_PEOPLE = (
     DemoPerson("soyte", "Võ Minh Đức", "", DEPARTMENT, Role.OVERSIGHT, later("Sở Y tế, chỉ xem số liệu")),
     DemoPerson("quantri", "Hoàng Quốc Trị", "", PROVINCIAL, Role.ADMINISTRATOR, later("quản trị bệnh viện")),
     DemoPerson(
+        "quantri.huyen",
+        "Trương Quang Máy",
+        "",
+        DISTRICT,
+        Role.ADMINISTRATOR,
+        later("quản trị bệnh viện huyện: PACS, thiết bị gửi ảnh"),
+    ),
+    DemoPerson(
         "chuyengia.tim",
         "Đặng Văn Hùng",
         "TS.BS",
@@ -119,5 +127,5 @@ def say_log_ins(url: str, say: Callable[[str], None]) -> None:
     say(f"\nhoichan: {url}\nTài khoản mẫu, mật khẩu {DEMO_PASSWORD}:")
     for one in DEMO_PEOPLE:
         if one.is_listed:
-            say(f"  {one.login:<12} {one.who}")
+            say(f"  {one.login:<14} {one.who}")
     say("")
