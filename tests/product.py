@@ -28,10 +28,10 @@ class Site:
 
     def command(self, *arguments: str) -> str:
         """Run `python -m server …` beside it and return what it prints."""
-        return _command(self.settings, *arguments)
+        return command(self.settings, *arguments)
 
 
-def _command(settings: dict[str, str], *arguments: str) -> str:
+def command(settings: dict[str, str], *arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "server", *arguments],
         cwd=ROOT,
@@ -46,18 +46,24 @@ def _command(settings: dict[str, str], *arguments: str) -> str:
     return done.stdout
 
 
-@contextmanager
-def hoichan(folder: Path, **settings: str) -> Iterator[Site]:
-    """Every role with the demo's people and cases, without its images (they may come over the network).
+def demo_alone(folder: Path, **settings: str) -> dict[str, str]:
+    """Write the demo's people and cases, without its images (they may come over the network), and start nothing.
 
-    `settings` are HOICHAN_… names without the prefix, in lower case.
+    `settings` are HOICHAN_… names without the prefix, in lower case; the environment of a role is returned.
     """
     chosen = {"data_dir": str(folder / "data"), "demo": "true", **settings}
     # Bytecode may be written: without it each of the processes compiles every package anew.
     env = {f"HOICHAN_{name.upper()}": value for name, value in chosen.items()} | {
         "PYTHONDONTWRITEBYTECODE": ""
     }
-    _command(env, "demo", "--no-images")
+    command(env, "demo", "--no-images")
+    return env
+
+
+@contextmanager
+def hoichan(folder: Path, **settings: str) -> Iterator[Site]:
+    """Every role with the demo's people and cases; `settings` as of `demo_alone`."""
+    env = demo_alone(folder, **settings)
 
     def where(ports: list[int]) -> dict[str, str]:
         return {"HOICHAN_LISTEN": f"{HOST}:{ports[0]}", "HOICHAN_DIMSE_PORT": str(ports[1])}
