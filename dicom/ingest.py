@@ -7,6 +7,7 @@ in the sandbox, flushed to the disk and named, and then committed by the caller'
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack
@@ -47,6 +48,15 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A file that is not kept, as it is written down: nothing of it but what finds it again at the sender's."""
+
+    code: str
+    size_bytes: int
+    sha256: str  # hexadecimal; "" for what was refused before it came
+
+
+@dataclass(frozen=True, slots=True)
 class RefusedFile:
     """A file that is not kept: its last name, for who sent it alone, and the reason."""
 
@@ -55,6 +65,7 @@ class RefusedFile:
     sentence: str
 
 
+Verdict: TypeAlias = "tuple[str, Received | BadInstance, int, str]"  # name, what it is, size, SHA-256
 Commit: TypeAlias = Callable[[Sequence[Received]], Awaitable[list[Committed]]]
 
 
@@ -65,11 +76,15 @@ class Outcome:
     instances: int = 0
     study_ids: set[int] = field(default_factory=set)
     refused: list[RefusedFile] = field(default_factory=list)
-    refused_count: int = 0
+    quarantined: list[Quarantined] = field(default_factory=list)  # all that were refused
     was_unavailable: bool = False  # a file was refused for a fault of ours, not of its own
 
-    def refuse(self, name: str, reason: BadInstance) -> None:
-        self.refused_count += 1
+    @property
+    def refused_count(self) -> int:
+        return len(self.quarantined)
+
+    def refuse(self, name: str, reason: BadInstance, size_bytes: int = 0, sha256: str = "") -> None:
+        self.quarantined.append(Quarantined(reason.code, size_bytes, sha256))
         self.was_unavailable |= reason.code == "unavailable"
         if len(self.refused) < _MAX_LISTED:
             self.refused.append(RefusedFile(name, reason.code, reason.sentence))
@@ -101,16 +116,16 @@ async def receive(
     outcome = Outcome()
     batch: list[tuple[str, Received]] = []
     try:
-        async for member, found in _instances(path, name, owner_id, store, sandbox):
+        async for member, found, size_bytes, sha256 in _instances(path, name, owner_id, store, sandbox):
             if isinstance(found, BadInstance):
-                outcome.refuse(member, found)
+                outcome.refuse(member, found, size_bytes, sha256)
                 continue
             batch.append((member, found))
             if len(batch) == _BATCH:
                 await _commit(batch, store, commit, outcome)
                 batch.clear()
     except BadInstance as refused:
-        outcome.refuse(name, refused)
+        outcome.refuse(name, refused, *await asyncio.to_thread(_size_and_hash, path))
     await _commit(batch, store, commit, outcome)
     return outcome
 
@@ -128,7 +143,7 @@ async def _commit(
 async def settle(where: Committed, received: Received, name: str, store: BlobStore, outcome: Outcome) -> None:
     """Note what the index says of an instance; bytes that it does not keep are removed."""
     if where.differs:
-        outcome.refuse(name, BadInstance("instance-differs"))
+        outcome.refuse(name, BadInstance("instance-differs"), received.size_bytes, received.sha256)
         await asyncio.to_thread(store.delete, received.blob)
     else:
         outcome.instances += 1
@@ -137,23 +152,25 @@ async def settle(where: Committed, received: Received, name: str, store: BlobSto
 
 async def _instances(
     path: Path, name: str, owner_id: int, store: BlobStore, sandbox: Sandbox
-) -> AsyncIterator[tuple[str, Received | BadInstance]]:
+) -> AsyncIterator[Verdict]:
     """The instances in a file, each with its verdict. Raises BadInstance for the whole file."""
     if not zipped.is_zip(await asyncio.to_thread(_head, path)):
         with store.new(owner_id) as writer:
             await asyncio.to_thread(_copy, path, writer)
-            yield name, await check(writer, sandbox)
+            yield name, await check(writer, sandbox), writer.size_bytes, writer.sha256
         return
     with ExitStack() as stack:
         archive = await asyncio.to_thread(stack.enter_context, zipped.opened(path))
 
-        async def member_of(member: zipfile.ZipInfo) -> tuple[str, Received | BadInstance]:
-            try:
-                with store.new(owner_id) as writer:
+        async def member_of(member: zipfile.ZipInfo) -> Verdict:
+            with store.new(owner_id) as writer:
+                found: Received | BadInstance
+                try:
                     await asyncio.to_thread(archive.copy, member, writer)
-                    return zipped.name_of(member), await check(writer, sandbox)
-            except BadInstance as refused:
-                return zipped.name_of(member), refused
+                    found = await check(writer, sandbox)
+                except BadInstance as refused:
+                    found = refused
+                return zipped.name_of(member), found, writer.size_bytes, writer.sha256
 
         if not archive.members:
             raise BadInstance("empty")
@@ -165,6 +182,12 @@ async def _instances(
 def _head(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(132)
+
+
+def _size_and_hash(path: Path) -> tuple[int, str]:
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return file.tell(), sha256
 
 
 def _copy(path: Path, writer: BlobWriter) -> None:

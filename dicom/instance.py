@@ -44,6 +44,9 @@ REASONS: Final[dict[str, str]] = {
     "instance-differs": later(
         "Ảnh này đã có trong hệ thống với nội dung khác; hệ thống giữ bản nhận đầu tiên."
     ),
+    "wrong-study": later(
+        "Ảnh thuộc ca chụp khác với ca được nêu khi gửi. Hãy gửi lại vào đúng ca chụp của ảnh."
+    ),
     "checksum": later("Dữ liệu nhận được không khớp mã kiểm tra. Hãy gửi lại tệp."),
     "unavailable": later("Hệ thống chưa kiểm tra được tệp. Hãy gửi lại sau ít phút."),
 }

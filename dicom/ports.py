@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Select
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from dicom.ingest import Committed, Received
+    from dicom.ingest import Committed, Quarantined, Received
     from dicom.sandbox import Sandbox
     from dicom.store import BlobStore
 
@@ -33,7 +33,14 @@ class Scope:
     may_store: bool
 
 
-class Ports(Protocol):
+class Quarantine(Protocol):
+    """The server's side of every door: what is refused is written down before the sender is told."""
+
+    async def quarantine(self, owner_id: int, files: Sequence[Quarantined], source: str, sender: str) -> None:
+        """Write down files that were refused; `source` and `sender` as of `commit`. Raises when it could not."""
+
+
+class Ports(Quarantine, Protocol):
     """The server's side of `dicom/web`."""
 
     @property
@@ -54,6 +61,9 @@ class Ports(Protocol):
 
     async def scope(self, request: web.Request) -> Scope:
         """Decide what this request may read and store. Raises the server's own refusals (401, 404)."""
+
+    def person(self, request: web.Request) -> str:
+        """A name for the signed-in person, the same in all of their requests to this hospital."""
 
     def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """Lend a connection for reading."""

@@ -152,6 +152,11 @@ class BlobWriter:
         while len(view) > 0:
             view = view[os.write(self._descriptor, view) :]
 
+    def skip(self, data: bytes | bytearray | memoryview) -> None:
+        """Count and hash what will not be kept, without writing it. Nothing may be committed after this."""
+        self._hash.update(data)
+        self.size_bytes += len(data)
+
     def flush(self) -> None:
         """Bring what was written to the disk. Takes the disk's time: for a thread."""
         os.fsync(self._descriptor)

@@ -59,15 +59,25 @@ class Zip:
         try:
             with self._archive.open(member) as source:
                 head = source.read(132)
-                if is_zip(head):
-                    raise BadInstance("nested-archive")
-                if head[128:] != b"DICM":
-                    raise BadInstance("not-dicom" if head else "empty")
+                if reason := _no_instance(head):
+                    writer.skip(head)
+                    while chunk := source.read(_CHUNK_BYTES):
+                        writer.skip(chunk)
+                    raise BadInstance(reason)
                 writer.write(head)
                 while chunk := source.read(_CHUNK_BYTES):
                     writer.write(chunk)
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
             raise BadInstance("bad-archive") from error
+
+
+def _no_instance(head: bytes) -> str:
+    """Why a member that begins so is not looked into; "" for what may be an instance."""
+    if is_zip(head):
+        return "nested-archive"
+    if head[128:] == b"DICM":
+        return ""
+    return "not-dicom" if head else "empty"
 
 
 def name_of(member: zipfile.ZipInfo) -> str:

@@ -17,6 +17,8 @@ import server.oversight.routes
 import server.pacs.policy
 import server.pacs.routes
 import server.people.policy
+import server.quarantine.policy
+import server.quarantine.routes
 from dicom.keywords import tag_of
 from dicom.web import routes as dicomweb_routes
 from dicom.web.upload import add_uploads
@@ -136,6 +138,7 @@ def _add_pages(app: web.Application) -> None:
         *consultation.TABLES,
         server.oversight.routes.routes,
         server.pacs.routes.routes,
+        server.quarantine.routes.routes,
         health.routes,
     ):
         app.add_routes(table)
@@ -159,6 +162,7 @@ def _policy(imaging_routes: set[str]) -> Policy:
         server.consultation.policy.ROWS,
         server.oversight.policy.ROWS,
         server.pacs.policy.ROWS,
+        server.quarantine.policy.ROWS,
         policy_rows(imaging_routes),
         [Row(f"ws {kind}", Reach.SIGNED_IN) for kind in join.MAY_SEND],
     )
@@ -245,6 +249,7 @@ PLACES = (
     ("/inbox", later("Hình ảnh"), frozenset({Role.DOCTOR})),
     ("/people", later("Nhân sự"), frozenset({Role.ADMINISTRATOR})),
     ("/pacs", later("PACS"), frozenset({Role.ADMINISTRATOR})),
+    ("/refused-files", later("Tệp bị từ chối"), frozenset({Role.ADMINISTRATOR})),
     ("/hospitals", later("Bệnh viện"), frozenset({Role.ADMINISTRATOR})),
     ("/oversight", later("Báo cáo"), frozenset({Role.OVERSIGHT})),
 )

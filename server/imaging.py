@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from dicom import index
 from dicom.framecache import FrameCache
 from dicom.fresh import Fresh
-from dicom.ingest import Committed, Received
+from dicom.ingest import Committed, Quarantined, Received
 from dicom.instance import BadInstance
 from dicom.ports import Scope
 from dicom.sandbox import Sandbox
@@ -30,6 +30,7 @@ from server.platform.pages import gettext
 from server.platform.policy import Principal, Role, Row, roles
 from server.platform.recent import SITTING_S, Recent
 from server.platform.settings import Settings
+from server.quarantine import record
 
 READERS = roles(Role.DOCTOR, Role.SPECIALIST)
 PARTY = READERS | roles(Role.COORDINATOR)
@@ -121,6 +122,11 @@ class Imaging:
         self, scope: Scope, received: Sequence[Received], source: str, sender: str
     ) -> list[Committed]:
         return await self.receive(scope.owner_id, received, source)
+
+    async def quarantine(self, owner_id: int, files: Sequence[Quarantined], source: str, sender: str) -> None:
+        """Files that were refused, for the hospital's administrators to look into."""
+        async with self._database.system() as session:
+            await record.keep(session, owner_id, files, source, sender)
 
     async def receive(self, owner_id: int, received: Sequence[Received], source: str) -> list[Committed]:
         """Index, audit, job and doorbell in one transaction; the bytes are durable already."""

@@ -10,6 +10,7 @@ import server.pacs.model
 import server.people.model
 import server.platform.events
 import server.platform.jobs
+import server.quarantine.model
 from server.platform.db import Base
 
 # Tables with a column `blob` that names a blob of the store: what a backup copies, and what is no orphan.

@@ -8,7 +8,7 @@ from sqlalchemy import Select, select
 
 from dicom.gateway.contexts import SERVICES
 from dicom.gateway.ports import Caller, Reference
-from dicom.ingest import Committed, Received
+from dicom.ingest import Committed, Quarantined, Received
 from dicom.pacs.network import Destination
 from server.imaging import Imaging
 from server.pacs import commitments, connections
@@ -86,6 +86,9 @@ class Peers:
 
     async def commit(self, owner_id: int, received: Sequence[Received], sender: str) -> list[Committed]:
         return await self._imaging.receive(owner_id, received, "c-store")
+
+    async def quarantine(self, owner_id: int, files: Sequence[Quarantined], source: str, sender: str) -> None:
+        await self._imaging.quarantine(owner_id, files, source, sender)
 
     async def rows(self, statement: Select[Any]) -> Sequence[Any]:
         return await self._database.rows(statement)

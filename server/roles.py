@@ -111,6 +111,7 @@ async def worker(settings: Settings) -> None:
     from server.platform.bus import make_bus
     from server.platform.db import Database
     from server.platform.jobs import work
+    from server.quarantine import record
 
     database = Database(settings.database)
     imaging = Imaging(settings, database)
@@ -120,7 +121,9 @@ async def worker(settings: Settings) -> None:
         commitments.JOB: reporter.report,
     }
     key = keys.derive(settings.key, "audit")
-    pulling = Retriever(settings, database, imaging.store, imaging.sandbox, imaging.receive)
+    pulling = Retriever(
+        settings, database, imaging.store, imaging.sandbox, imaging.receive, imaging.quarantine
+    )
     async with imaging.sandbox, make_bus(settings) as bus:
         clocks = (
             work(database, handlers),
@@ -131,6 +134,7 @@ async def worker(settings: Settings) -> None:
             upkeep.every(upkeep.ANCHOR_S, lambda: upkeep.anchor(database, settings.anchors, key)),
             upkeep.every(upkeep.SWEEP_S, lambda: upkeep.tidy(database)),
             upkeep.every(upkeep.SWEEP_S, lambda: commitments.forget(database)),
+            upkeep.every(upkeep.SWEEP_S, lambda: record.forget(database)),
             upkeep.every(orphans.EVERY_S, lambda: orphans.clear(database, imaging.store, NAME_BLOBS)),
         )
         tasks = [asyncio.create_task(clock) for clock in clocks]

@@ -25,6 +25,7 @@ MAY_USE = {
     "server.people": {"server.people", "server.platform"},
     "server.pacs": {"server.pacs", "server.people", "server.platform", "dicom"},
     "server.consultation": {"server.consultation", "server.people", "server.platform", "dicom", "signaling"},
+    "server.quarantine": {"server.quarantine", "server.people", "server.platform", "dicom"},
     # Figures come from events: oversight never looks into a case.
     "server.oversight": {"server.oversight", "server.people", "server.platform"},
 }
@@ -34,7 +35,7 @@ FLOORS = [
     ["server.__main__"],
     ["server.roles", "server.commands"],
     ["server.app", "server.authenticate", "server.imaging", "server.peers"],
-    ["server.people", "server.consultation", "server.oversight", "server.pacs"],
+    ["server.people", "server.consultation", "server.oversight", "server.pacs", "server.quarantine"],
     ["server.platform"],
 ]
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeAlias
 
 from dicom.ingest import Committed, Received
 from dicom.pacs.network import Destination
+from dicom.ports import Quarantine
 from dicom.query.statements import Statement
 from dicom.sandbox import Sandbox
 from dicom.store import BlobStore
@@ -23,7 +24,7 @@ class Caller:
     may_retrieve: bool = False
 
 
-class GatewayPorts(Protocol):
+class GatewayPorts(Quarantine, Protocol):
     """The server's side of the gateway."""
 
     @property

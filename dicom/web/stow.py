@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from aiohttp import hdrs, web
 
 from dicom import ingest
-from dicom.ingest import Received
-from dicom.instance import BadInstance
+from dicom.ingest import Quarantined, Received
+from dicom.instance import BadInstance, Summary
 from dicom.jsonmodel import Element
 from dicom.ports import Malformed, NotAllowed, Scope, TooLarge, UnsupportedMedia
 from dicom.store import BlobWriter
@@ -57,9 +57,14 @@ REASONS = {
 class Failed:
     """An instance that was not kept; UIDs where it could be read."""
 
-    reason: int
+    code: str  # of REASONS
+    file: Quarantined
     sop_class_uid: str = ""
     sop_uid: str = ""
+
+    @property
+    def reason(self) -> int:
+        return REASONS.get(self.code, PROCESSING_FAILURE)
 
 
 Outcome = Received | Failed
@@ -115,7 +120,9 @@ class Stow:
         if not scope.may_store:
             raise NotAllowed(later("Ở đây chỉ được xem ảnh. Hãy gửi ảnh vào kho của bệnh viện mình."))
         boundary = _boundary(request)
-        storing = _Storing(self._archive, scope, request.match_info.get("study"), request.remote or "")
+        storing = _Storing(
+            self._archive, scope, request.match_info.get("study"), self._archive.ports.person(request)
+        )
         report = await storing.all(Parts(request.content, boundary))
         if not report.stored and not report.failed:
             raise Malformed(later("Không có ảnh nào trong nội dung gửi lên. Hãy chọn ảnh rồi gửi lại."))
@@ -177,6 +184,8 @@ class _Storing:
                 except OSError:
                     _log.exception("a received instance could not be written")
                     refused = BadInstance("unavailable")
+            if refused is not None:
+                writer.skip(chunk)
         return refused
 
     async def _check(self, writer: BlobWriter, refused: BadInstance | None) -> Outcome:
@@ -189,13 +198,13 @@ class _Storing:
                     # Before it is durable: the same bytes may already lie there, rightly, and must stay.
                     summary = await self._ports.sandbox.summarise(writer.path)
                     if summary.study_uid != self._study_uid:
-                        return Failed(REASONS["wrong-study"], summary.sop_class_uid, summary.sop_uid)
+                        return _failed("wrong-study", writer, summary)
                 received = await ingest.check(writer, self._ports.sandbox)
         except BadInstance as bad:
-            return Failed(REASONS.get(bad.code, PROCESSING_FAILURE))
+            return _failed(bad.code, writer)
         except OSError:
             _log.exception("a received instance could not be kept")
-            return Failed(REASONS["unavailable"])
+            return _failed("unavailable", writer)
         finally:
             self._free.release()
         return received
@@ -205,18 +214,24 @@ class _Storing:
         outcomes = [await task for task in self._checking]
         self._checking.clear()
         received = [outcome for outcome in outcomes if isinstance(outcome, Received)]
-        self._report.failed += [outcome for outcome in outcomes if isinstance(outcome, Failed)]
-        if not received:
-            return
-        committed = await self._ports.commit(self._scope, received, "stow", self._sender)
+        failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
+        committed = await self._ports.commit(self._scope, received, "stow", self._sender) if received else []
         for instance, where in zip(received, committed, strict=True):
             if where.differs:
-                summary = instance.summary
-                failed = Failed(REASONS["instance-differs"], summary.sop_class_uid, summary.sop_uid)
-                self._report.failed.append(failed)
+                failed.append(_failed("instance-differs", instance, instance.summary))
                 await asyncio.to_thread(self._ports.store.delete, instance.blob)
             else:
                 self._report.stored.append(instance)
+        if files := [one.file for one in failed]:
+            await self._ports.quarantine(self._scope.owner_id, files, "stow", self._sender)
+        self._report.failed += failed
+
+
+def _failed(code: str, file: BlobWriter | Received, summary: Summary | None = None) -> Failed:
+    quarantined = Quarantined(code, file.size_bytes, file.sha256)
+    if summary is None:
+        return Failed(code, quarantined)
+    return Failed(code, quarantined, summary.sop_class_uid, summary.sop_uid)
 
 
 def _boundary(request: web.Request) -> str:

@@ -19,7 +19,7 @@ from aiohttp import web
 
 from dicom import ingest, zipped
 from dicom.batches import Batches
-from dicom.ingest import Committed, Outcome, Received
+from dicom.ingest import Committed, Outcome, Quarantined, Received
 from dicom.instance import REASONS, BadInstance
 from dicom.ports import Malformed, NotAllowed, NotHere, Ports, Refused, Scope, TooLarge
 from dicom.spool import Spool, State, Upload, new_upload
@@ -39,10 +39,7 @@ _LONGEST_PAUSE_S: Final = 60
 
 
 class UploadPorts(Ports, Protocol):
-    """What uploads ask besides: who it is, for only who began an upload may go on with it."""
-
-    def person(self, request: web.Request) -> str:
-        """A name for the signed-in person, the same in all of their requests to this hospital."""
+    """What uploads ask besides. Only who began an upload may go on with it: `person` says who that is."""
 
     def gettext(self, request: web.Request) -> Gettext:
         """The language of who asks."""
@@ -126,6 +123,7 @@ class Uploads:
         scope, person = await self._who(request)
         length = tus.number(request, "Upload-Length")
         if length > self.max_bytes:
+            await self._quarantine(scope.owner_id, person, [Quarantined("too-large", length, "")])
             raise TooLarge(
                 later(
                     "Tệp lớn hơn {limit} MB, mức hệ thống nhận. Hãy chia nhỏ, hoặc gửi thư mục thay cho tệp nén."
@@ -133,6 +131,7 @@ class Uploads:
                 limit=self.max_bytes >> 20,
             )
         if length == 0:
+            await self._quarantine(scope.owner_id, person, [Quarantined("empty", 0, "")])
             raise Malformed(REASONS["empty"])
         upload = new_upload(scope.owner_id, person, tus.file_name(request), length)
         has_body = request.can_read_body and request.content_length != 0
@@ -211,6 +210,7 @@ class Uploads:
             checksum.verify()
             try:
                 outcome = await self._taken(writer, upload)
+                await self._quarantine(upload.owner_id, upload.person, outcome.quarantined)
             except Exception as error:
                 _log.exception("an upload could not be taken in")
                 raise tus.failure(error) from error
@@ -229,7 +229,7 @@ class Uploads:
             committed = await self._batches.keep(upload.owner_id, upload.person, received)
             await ingest.settle(committed, received, upload.name, self.ports.store, outcome)
         except BadInstance as refused:
-            outcome.refuse(upload.name, refused)
+            outcome.refuse(upload.name, refused, writer.size_bytes, writer.sha256)
         return outcome
 
     async def _receive(self, request: web.Request, upload: Upload) -> None:
@@ -283,7 +283,8 @@ class Uploads:
         for attempt in itertools.count(1):
             async with self._free:
                 outcome = await self._tried(upload)
-            if outcome is not None and (attempt >= _TRIES or not outcome.was_unavailable):
+            is_told = outcome is not None and (attempt >= _TRIES or not outcome.was_unavailable)
+            if outcome is not None and is_told and await self._is_noted(upload, outcome):
                 with suppress(FileNotFoundError):  # given up meanwhile
                     await asyncio.to_thread(self._spool.conclude, upload, outcome)
                 return
@@ -297,6 +298,18 @@ class Uploads:
         except Exception:
             _log.exception("an upload could not be taken in")
             return None
+
+    async def _is_noted(self, upload: Upload, outcome: Outcome) -> bool:
+        try:
+            await self._quarantine(upload.owner_id, upload.person, outcome.quarantined)
+        except Exception:
+            _log.exception("refused files could not be written down")
+            return False
+        return True
+
+    async def _quarantine(self, owner_id: int, person: str, files: Sequence[Quarantined]) -> None:
+        if files:
+            await self.ports.quarantine(owner_id, files, "upload", person)
 
     async def _ingested(self, path: Path, upload: Upload) -> Outcome:
         async def commit(batch: Sequence[Received]) -> list[Committed]:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from dicom import ingest, uid
 from dicom.index import instances, studies
-from dicom.ingest import Committed, Received
+from dicom.ingest import Committed, Quarantined, Received
 from dicom.pacs.failures import PacsFailure
 from dicom.pacs.found import Arrived, Listed, Moved
 from dicom.sandbox import Sandbox
@@ -40,6 +40,7 @@ IDLE_S: Final = 1.0
 FORGOTTEN_S: Final = 86_400  # a folder that a killed worker left
 UNDER_WAY: Final = (State.WAITING, State.RUNNING)
 
+Quarantine = Callable[[int, Sequence[Quarantined], str, str], Awaitable[None]]
 Receive = Callable[[int, Sequence[Received], str], Awaitable[list[Committed]]]
 
 
@@ -115,10 +116,17 @@ class Retriever:
     """The worker's side: takes the next retrieval that waits, and sees it through."""
 
     def __init__(
-        self, settings: Settings, database: Database, store: BlobStore, sandbox: Sandbox, receive: Receive
+        self,
+        settings: Settings,
+        database: Database,
+        store: BlobStore,
+        sandbox: Sandbox,
+        receive: Receive,
+        quarantine: Quarantine,
     ) -> None:
         self._settings, self._database = settings, database
         self._store, self._sandbox, self._receive = store, sandbox, receive
+        self._quarantine = quarantine
         self._root = settings.data_dir / "pacs"
 
     async def work(self) -> None:
@@ -220,7 +228,7 @@ class Retriever:
                         case Moved():
                             done = len(have & wanted) + event.count
                         case Arrived():
-                            await self._take(retrieval, event.path)
+                            await self._take(retrieval, connection.name, event.path)
                             done += 1
                     if time.monotonic() - told > TOLD_S:
                         told = time.monotonic()
@@ -239,7 +247,7 @@ class Retriever:
                 shutil.rmtree(left, ignore_errors=True)
         return tempfile.TemporaryDirectory(dir=self._root)
 
-    async def _take(self, retrieval: Retrieval, path: Path) -> None:
+    async def _take(self, retrieval: Retrieval, pacs: str, path: Path) -> None:
         """One received file, the way of every door. What is refused is missing at the end, and so told."""
 
         async def commit(received: Sequence[Received]) -> list[Committed]:
@@ -250,8 +258,8 @@ class Retriever:
         outcome = await ingest.receive(path, "", retrieval.hospital_id, self._store, self._sandbox, commit)
         if outcome.was_unavailable:
             raise PacsFailure("broken")
-        for refused in outcome.refused:
-            log.info("an instance from a PACS was refused: %s", refused.code)
+        if outcome.quarantined:
+            await self._quarantine(retrieval.hospital_id, outcome.quarantined, "pacs", pacs)
 
     async def _have(self, retrieval: Retrieval) -> frozenset[str]:
         async with self._database.system(writes=False) as session:

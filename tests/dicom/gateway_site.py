@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from dicom import index
 from dicom.gateway import Gateway
 from dicom.gateway.ports import Caller, Reference
-from dicom.ingest import Committed, Received
+from dicom.ingest import Committed, Quarantined, Received
 from dicom.pacs.network import Destination
 from dicom.sandbox import Sandbox
 from dicom.store import BlobStore
@@ -54,6 +54,7 @@ class Hospital:
         self.turned_away: list[tuple[str, str, str]] = []
         self.transactions: list[int] = []
         self.is_down = False
+        self.quarantined: list[tuple[int, str, str, str, int, str]] = []
         self.asked: list[tuple[int, str, str, list[Reference]]] = []
         self.reported: list[int] = []
         self.noted: list[tuple[str | int, ...]] = []
@@ -73,6 +74,13 @@ class Hospital:
         self.transactions.append(len(received))
         async with self.engine.begin() as connection:
             return await index.add_all(connection, owner_id, received, "c-store")
+
+    async def quarantine(self, owner_id: int, files: Sequence[Quarantined], source: str, sender: str) -> None:
+        if self.is_down:
+            raise ConnectionError("the database is away")
+        self.quarantined += [
+            (owner_id, source, sender, file.code, file.size_bytes, file.sha256) for file in files
+        ]
 
     async def rows(self, statement: Select[Any] | None = None) -> list[Any]:
         if self.is_down:

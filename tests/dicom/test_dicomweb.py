@@ -435,6 +435,13 @@ async def test_each_instance_is_told_its_own_fate(web: DicomWeb) -> None:
     assert report["00081190"]["Value"] == [f"{web.root}/studies/{STUDY}"]
     status, report = await web.store(a_file(), path="/studies/2.25.77")
     assert (status, report["00081198"]["Value"][0]["00081197"]["Value"]) == (409, [0xA900])
+    assert [row[3:5] for row in web.site.quarantined] == [
+        ("not-dicom", 5),
+        ("truncated", len(cut)),
+        ("empty", 0),
+        ("wrong-study", len(a_file())),
+    ]
+    assert {row[1:3] for row in web.site.quarantined} == {("stow", "huyen")}
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from tests.dicom import builders
 from tests.dicom.builders import a_dataset, a_file, a_real_file
 from tests.dicom.gateway_site import (
     IMPLICIT_LITTLE,
+    OWNERS,
     VERIFICATION,
     Hospital,
     Requestor,
@@ -201,6 +202,7 @@ async def test_an_endless_data_set_is_cut_at_the_limit(
             await requestor.data(bytes(60_000), control=0)
             sent_bytes += 60_000
     assert sent_bytes < 100 << 20
+    assert [row[3] for row in hospital.quarantined] == ["too-large"]
     assert resident_bytes() - before_bytes < 32 << 20
     assert [path for path in hospital.store.root.rglob("*") if path.is_file()] == []
     assert await is_well(gateway)
@@ -216,6 +218,9 @@ async def test_names_that_are_no_uid_are_refused(
     requestor = await connect()
     assert await requestor.associate() == 2
     assert await requestor.store(a_file()[132:], name) == 0xA900
+    [(owner, way, title, code, size_bytes, digest)] = hospital.quarantined
+    assert (owner, way, title, code) == (OWNERS["STORESCU"], "c-store", "STORESCU", "bad-identifiers")
+    assert (size_bytes, len(digest)) == (len(a_file()) - 132, 64)
     assert await hospital.rows() == []
     assert [path for path in hospital.store.root.rglob("*") if path.is_file()] == []
 
@@ -233,6 +238,16 @@ async def test_a_data_set_of_another_name_than_its_command_is_refused(
     assert await hospital.rows() == []
     assert await requestor.store(data_set, b"2.25.1.1.1") == 0
     assert len(await hospital.rows()) == 1
+    assert [row[3] for row in hospital.quarantined] == ["bad-identifiers"] * 2 + ["truncated"]
+
+
+async def test_a_refusal_that_cannot_be_written_down_is_none(connect: Any, hospital: Hospital) -> None:
+    requestor = await connect()
+    assert await requestor.associate() == 2
+    hospital.is_down = True
+    assert await requestor.store(a_file()[132:][:400], b"2.25.1.1.1") == 0xA700
+    hospital.is_down = False
+    assert hospital.quarantined == []
 
 
 async def test_storing_where_only_verification_was_agreed_is_refused(

@@ -355,7 +355,36 @@ async def test_refused_files_say_why_in_vietnamese_and_keep_their_names_to_the_s
     assert (refused["name"], refused["code"]) == ("NGUYEN VAN A.jpg", "not-dicom")
     assert refused["sentence"].startswith("Tệp này không phải ảnh DICOM.")
     assert "NGUYEN" not in caplog.text
+    digest = hashlib.sha256(b"no image").hexdigest()
+    assert browser.site.quarantined == [(OWNER, "upload", "huyen", "not-dicom", 8, digest)]
     assert await browser.rows() == []
+
+
+async def test_what_an_archive_holds_is_written_down_file_by_file_before_it_is_told(browser: Browser) -> None:
+    out = io.BytesIO()
+    cut = a_file()[:300]
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("NGUYEN VAN A/1", a_file())
+        archive.writestr("NGUYEN VAN A/2", cut)
+        archive.writestr("NGUYEN VAN A/viewer.exe", b"MZ" * 5000)
+    keep, failures = browser.site.quarantine, 1
+
+    async def away_once(*arguments: Any) -> None:
+        nonlocal failures
+        failures -= 1
+        if failures >= 0:
+            raise ConnectionError("the database is away")
+        await keep(*arguments)
+
+    browser.site.quarantine = away_once  # type: ignore[method-assign, assignment]
+    path = await browser.create(len(out.getvalue()))
+    await browser.ask("PATCH", path, out.getvalue(), Upload_Offset="0")
+    told = await browser.outcome(path)
+    assert (told["state"], told["instances"], told["refused_count"]) == ("done", 1, 2)
+    assert [row[3:] for row in browser.site.quarantined] == [
+        ("truncated", len(cut), hashlib.sha256(cut).hexdigest()),
+        ("not-dicom", 10_000, hashlib.sha256(b"MZ" * 5000).hexdigest()),
+    ]
 
 
 async def test_a_bomb_is_refused_and_the_next_file_is_not(browser: Browser) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from dicom import index
 from dicom.framecache import FrameCache
-from dicom.ingest import Committed, Received
+from dicom.ingest import Committed, Quarantined, Received
 from dicom.ports import Refused, Scope
 from dicom.sandbox import Sandbox
 from dicom.store import BlobStore
@@ -36,6 +36,7 @@ class Site:
     readable: Scope = field(default_factory=lambda: Scope(OWNER, None, may_store=True))
     seen: list[int] = field(default_factory=list)
     lists: int = 0
+    quarantined: list[tuple[int, str, str, str, int, str]] = field(default_factory=list)
     public_url: str = ""
     headers: dict[str, str] = field(default_factory=lambda: {"X-Of-The-Server": "1"})
 
@@ -61,6 +62,14 @@ class Site:
     ) -> list[Committed]:
         async with self.engine.begin() as connection:
             return await index.add_all(connection, scope.owner_id, received, source)
+
+    def person(self, request: web.Request) -> str:
+        return "huyen"
+
+    async def quarantine(self, owner_id: int, files: Sequence[Quarantined], source: str, sender: str) -> None:
+        self.quarantined += [
+            (owner_id, source, sender, file.code, file.size_bytes, file.sha256) for file in files
+        ]
 
     async def put(self, path: Path, owner_id: int = OWNER) -> Committed:
         """Take in a file as the server would."""

@@ -171,6 +171,8 @@ RULES: dict[str, Rule] = {
     "GET /retrievals": Rule(DOCTOR),
     "POST /retrievals/{retrieval}/retry": Rule(DOCTOR, own_hospital),
     "POST /retrievals/{retrieval}/cancel": Rule(DOCTOR, own_hospital),
+    # files that were refused, to administrators of the hospital that they were meant for
+    "GET /refused-files": Rule(ADMINISTRATOR),
     # oversight: figures, never a patient
     "GET /oversight": Rule(OVERSIGHT),
     # programs

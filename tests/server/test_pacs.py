@@ -45,7 +45,9 @@ async def retriever(house: House) -> AsyncIterator[Retriever]:
     imaging = Imaging(house.settings, house.database)
     async with Sandbox(children=1) as sandbox:
         imaging.sandbox = sandbox
-        yield Retriever(house.settings, house.database, imaging.store, sandbox, imaging.receive)
+        yield Retriever(
+            house.settings, house.database, imaging.store, sandbox, imaging.receive, imaging.quarantine
+        )
 
 
 def dimse_form(port: int, **changes: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """People, hospitals and cases of the demo: each case walks the journey's own steps, as people would."""
 
 import datetime as dt
+import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Self
@@ -8,6 +9,7 @@ from typing import Self
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from dicom.ingest import Quarantined
 from server.commands.demo.cases import ANSWER, CASES, CONCLUSION, MORE_ASKED, NEXT_TREATMENT, DemoCase
 from server.consultation import join, request, schedule, triage
 from server.consultation.form import form as forms
@@ -31,6 +33,7 @@ from server.people.names import fold
 from server.platform.db import Database, now, today
 from server.platform.policy import Principal
 from server.platform.settings import Settings
+from server.quarantine import record
 
 SOON, TOMORROW = dt.timedelta(minutes=1), dt.timedelta(days=1)
 
@@ -48,11 +51,23 @@ async def seed(settings: Settings, database: Database) -> None:
             found = await sign_in.principal_of(session, membership_id, "demo", settings)
             assert found is not None
             people[login] = found
+        await _refused_files(session, people["quantri"].hospital_id)
         # The expert's hour is free again once a past session has ended: those first.
         for demo in sorted(CASES, key=lambda one: _Walk.hold not in WAYS[one.to]):
             walk = await _Walk.begin(session, demo, people)
             for deed in WAYS[demo.to]:
                 await deed(walk)
+
+
+async def _refused_files(session: AsyncSession, hospital_id: int) -> None:
+    """What an administrator finds in the morning."""
+    for way, sender, code, content in (
+        ("c-store", "CT_CAPCUU", "truncated", b"a slice, cut off"),
+        ("c-store", "CT_CAPCUU", "truncated", b"a slice, cut off"),
+        ("pacs", "PACS chính", "malformed", b"an old scan"),
+    ):
+        digest = hashlib.sha256(content).hexdigest()
+        await record.keep(session, hospital_id, [Quarantined(code, 526_400, digest)], way, sender)
 
 
 async def _people(session: AsyncSession, password_hash: str) -> dict[str, int]:

@@ -419,6 +419,31 @@ def upgrade() -> None:
         ["hospital_id", "reported_at"],
     )
     op.create_table(
+        "refused_files",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("hospital_id", sa.Integer(), nullable=False),
+        sa.Column("way", sa.String(), nullable=False),
+        sa.Column("sender", sa.String(), nullable=False),
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("sha256", sa.String(), nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
+        sa.Column("first_at", server.platform.db.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("last_at", server.platform.db.UTCDateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["hospital_id"], ["hospitals.id"], name=op.f("fk_refused_files_hospital_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_refused_files")),
+        sa.UniqueConstraint(
+            "hospital_id",
+            "way",
+            "sender",
+            "code",
+            "sha256",
+            "size_bytes",
+            name=op.f("uq_refused_files_hospital_id_way_sender_code_sha256_size_bytes"),
+        ),
+    )
+    op.create_index("ix_refused_files_hospital_id_last_at", "refused_files", ["hospital_id", "last_at"])
+    op.create_table(
         "earlier_codes",
         sa.Column("hospital_id", sa.Integer(), nullable=False),
         sa.Column("code", sa.String(), nullable=False),
@@ -808,6 +833,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_known_browsers_person_id"))
 
     op.drop_table("known_browsers")
+    op.drop_table("refused_files")
     op.drop_table("storage_commitments")
     op.drop_table("retrievals")
     op.drop_table("pacs_connections")
