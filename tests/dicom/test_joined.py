@@ -57,7 +57,7 @@ async def client(site: Site) -> AsyncIterator[Client]:
 
 async def a_series(site: Site, folder: Path, count: int = COUNT) -> tuple[str, list[int]]:
     """Put in a series whose numbers run against the order of arrival: its address, and its instances in order."""
-    found: dict[int, int] = {}
+    put, found = None, dict[int, int]()
     for number in range(count, 0, -1):
         ds = a_dataset(
             Rows=SIDE,
@@ -70,6 +70,7 @@ async def a_series(site: Site, folder: Path, count: int = COUNT) -> tuple[str, l
         path.write_bytes(a_file(ds))
         put = await site.put(path)
         found[number] = put.instance_id
+    assert put is not None
     return f"/images/studies/{put.study_id}/series/{put.series_id}/frames", [found[n] for n in sorted(found)]
 
 
