@@ -118,7 +118,7 @@ def study(row: Json, series_rows: list[Json], instance_rows: list[Json]) -> Json
         "description": row["description"],
         "series": [
             _series(found, of_series[found["id"]], luts)
-            for found in sorted(series_rows, key=_in_order)
+            for found in sorted(series_rows, key=in_order)
             if found["id"] in of_series
         ],
         "luts": luts.tables,
@@ -144,7 +144,7 @@ def _series(row: Json, instance_rows: list[Json], luts: Luts) -> Json:
         "modality": row["modality"],
         "description": row["description"],
         "body_part": row["body_part"],
-        "instances": [_instance(found, luts) for found in sorted(instance_rows, key=_in_order)],
+        "instances": [_instance(found, luts) for found in sorted(instance_rows, key=in_order)],
     }
 
 
@@ -160,7 +160,8 @@ def _instance(row: Json, luts: Luts) -> Json:
     }
 
 
-def _in_order(row: Json) -> tuple[bool, int, int]:
+def in_order(row: Json) -> tuple[bool, int, int]:
+    """To sort series, and the instances of one, by: their number, then as they came."""
     return row["number"] is None, row["number"] or 0, row["id"]
 
 

@@ -18,6 +18,7 @@ from dicom.instance import REASONS, BadInstance
 from dicom.ports import NotHere, Ports, Refused
 from dicom.query import visible
 from dicom.web.cache import Cache
+from dicom.web.joined import Wanted, facts_of, places, send_joined
 from dicom.web.send import CHECKED, VARY, head_of, send_bytes
 
 Row = dict[str, Any]
@@ -50,6 +51,7 @@ def viewer_routes(prefix: str, ports: ViewerPorts) -> list[web.RouteDef]:
         web.get(f"{prefix}/studies", viewer.studies),
         web.get(study, viewer.study),
         web.get(study + r"/instances/{instance:\d{1,18}}/frames/{frame:\d{1,6}}", viewer.frame),
+        web.get(study + r"/series/{series:\d{1,18}}/frames", viewer.joined),
         web.get(study + r"/series/{series:\d{1,18}}/thumbnail", viewer.thumbnail),
     ]
 
@@ -114,6 +116,18 @@ class _Viewer:
             request, self._standing, entry.media, prefix, etag, {"Frame-Facts": _facts(entry)}
         )
 
+    async def joined(self, request: web.Request) -> web.StreamResponse:
+        """Frames of a series in one answer, as `dicom/web/joined.py` says.
+
+        `?frames=5-8,4-1`: places in the manifest's order of instances and their frames, counted from 1;
+        without it all. `?level=k` as for one frame.
+        """
+        study = await self._study(request)
+        shown = await self._frames_of(study["id"], int(request.match_info["series"]))
+        await self._ports.viewed(request, study["id"])
+        wanted = [shown[place - 1] for place in places(request.query.get("frames", ""), len(shown))]
+        return await send_joined(request, self._ports.frames, wanted, _level(request))
+
     async def thumbnail(self, request: web.Request) -> web.Response:
         """The middle image of a series, as a JPEG of 160 pixels."""
         study = await self._study(request)
@@ -163,6 +177,21 @@ class _Viewer:
         if row is None:
             raise NotHere
         return dict(row)
+
+    async def _frames_of(self, study_id: int, series_id: int) -> list[Wanted]:
+        """Every frame of a series, in the manifest's order."""
+        query = select(*(instances.c[name] for name in ("id", "number", "frames", "blob"))).where(
+            instances.c.study_id == study_id, instances.c.series_id == series_id, instances.c.frames > 0
+        )
+        async with self._ports.read() as connection:
+            rows = [dict(row) for row in (await connection.execute(query)).mappings()]
+        if not rows:
+            raise NotHere
+        return [
+            Wanted(row["id"], frame, row["blob"])
+            for row in sorted(rows, key=manifest.in_order)
+            for frame in range(1, row["frames"] + 1)
+        ]
 
     async def _manifest(self, study: Row) -> bytes:
         async with self._ports.read() as connection:
@@ -236,9 +265,7 @@ def _unless_known(request: web.Request, headers: Headers) -> web.Response | None
 
 
 def _facts(entry: Entry) -> str:
-    """What the client's decoder wants to know beforehand, as JSON: see EncodedFrame."""
-    facts = {"cuts": entry.cuts, "low": entry.low, "high": entry.high}
-    return json.dumps({**facts, "bits": entry.bits, "signed": entry.is_signed}, separators=(",", ":"))
+    return json.dumps(facts_of(entry), separators=(",", ":"))
 
 
 def _refuse(refused: BadInstance) -> NoReturn:

@@ -181,7 +181,7 @@ async def test_what_cannot_be_shown_says_why_in_vietnamese(visit: Visit) -> None
 async def test_what_one_may_not_read_is_not_there(visit: Visit) -> None:
     study, series, instance = await visit.put("CT_small.dcm")
     other, _, foreign = await visit.put("MR_small.dcm", owner_id=OWNER + 1)
-    paths = ["", f"/instances/{instance}/frames/1", f"/series/{series}/thumbnail"]
+    paths = ["", *(f"/{path}" for path in (f"instances/{instance}/frames/1", *_of_series(series)))]
     gone = [await visit.get(f"studies/{study + 100}{path}") for path in paths]
     for path, missing in zip(paths, gone, strict=True):
         hidden = await visit.get(f"studies/{other}{path}")
@@ -207,9 +207,13 @@ async def test_every_look_is_told_to_the_server(visit: Visit) -> None:
     study, series, instance = await visit.put("CT_small.dcm")
     await visit.get("studies")
     assert visit.site.seen == []
-    for path in ("", f"/instances/{instance}/frames/1", f"/series/{series}/thumbnail"):
+    for path in ("", f"/instances/{instance}/frames/1", *(f"/{path}" for path in _of_series(series))):
         await visit.get(f"studies/{study}{path}")
-    assert visit.site.seen == [study] * 3
+    assert visit.site.seen == [study] * 4
+
+
+def _of_series(series: int) -> tuple[str, str]:
+    return f"series/{series}/thumbnail", f"series/{series}/frames"
 
 
 async def test_a_length_on_a_projection_is_on_the_detector_until_it_is_calibrated(visit: Visit) -> None:

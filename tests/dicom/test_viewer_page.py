@@ -482,6 +482,35 @@ async def test_on_a_slow_line_a_quick_picture_comes_first(desk: Desk) -> None:
     await expect(page.locator(".viewer-bottom-right")).to_contain_text("đầy đủ")
 
 
+async def test_on_a_slow_line_the_whole_series_comes_small_before_it_comes_in_full(
+    desk: Desk, head: list[Path]
+) -> None:
+    await _put(desk, *head)
+    page = await desk.open()
+    line = await page.context.new_cdp_session(page)
+    await line.send("Network.enable")
+    await line.send(
+        "Network.emulateNetworkConditions",
+        {"offline": False, "latency": 80, "downloadThroughput": 1_000_000 / 8, "uploadThroughput": 1e6},
+    )
+    await line.send("Network.setCacheDisabled", {"cacheDisabled": True})
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    async with page.expect_response("**/series/*/frames?*") as answer:
+        await page.reload(wait_until="commit")
+    await (await answer.value).finished()
+    [joined] = [url for url in asked if "/series/" in url and "/frames?" in url]
+    assert "level=2" in joined
+    frames = [url for url in asked[: asked.index(joined)] if "/instances/" in url]
+    assert len(frames) == 1  # the one that is shown
+    await page.wait_for_selector('.viewer[data-loaded="full"]')
+    await page.keyboard.press("End")
+    await page.wait_for_selector('.viewer[data-loaded="quick"]')
+    await expect(page.locator(".viewer-bottom-right")).to_contain_text("xem nhanh")
+    await expect(page.locator(".viewer-bottom-left")).to_contain_text(f"Ảnh {SLICES}/{SLICES}")
+    await page.wait_for_selector('.viewer[data-loaded="full"]')
+
+
 async def test_a_cine_plays_through_and_stops(desk: Desk) -> None:
     await _put(desk, "color3d_jpeg_baseline.dcm")
     page = await desk.open()

@@ -244,6 +244,7 @@ RULES: dict[str, Rule] = {
     "GET /images/studies": Rule(TABLE, takes_scripts=True),
     "GET /images/studies/{study}": IMAGES,
     "GET /images/studies/{study}/instances/{instance}/frames/{frame}": IMAGES,
+    "GET /images/studies/{study}/series/{series}/frames": IMAGES,
     "GET /images/studies/{study}/series/{series}/thumbnail": IMAGES,
     "POST /uploads": Rule(TABLE, takes_scripts=True),
     "OPTIONS /uploads": Rule(TABLE, takes_scripts=True),
@@ -254,6 +255,7 @@ RULES: dict[str, Rule] = {
     f"GET {CASE}/images/studies": CASE_LISTS,
     f"GET {CASE}/images/studies/{{study}}": CASE_IMAGES,
     f"GET {CASE}/images/studies/{{study}}/instances/{{instance}}/frames/{{frame}}": CASE_IMAGES,
+    f"GET {CASE}/images/studies/{{study}}/series/{{series}}/frames": CASE_IMAGES,
     f"GET {CASE}/images/studies/{{study}}/series/{{series}}/thumbnail": CASE_IMAGES,
     f"POST {CASE}/dicom-web/studies": Rule(PARTY, anyone_of_the_case, takes_scripts=True, never=True),
     f"POST {CASE}/dicom-web/studies/{{study}}": Rule(

@@ -5,6 +5,7 @@
 
 import { Call } from "./call";
 import { Controls } from "./controls";
+import { courtesy } from "./courtesy";
 import { announce, element, postJson, Refused } from "./dom";
 import { showDevices } from "./devicebox";
 import { notLoaded } from "./late";
@@ -72,8 +73,14 @@ export class Room {
         onTracks: (peer, stream) => this.people.play(peer, stream, () => this.status.askForSound(() => this.people.resume())),
         onState: (peer, state) => this.people.connection(peer, state),
         onGone: (peer) => this.people.play(peer, null, () => undefined),
-        onSummary: (peer, summary) => this.people.speaking(peer, summary.level),
-        onLine: (line) => this.media.change({ line }),
+        onSummary: (peer, summary) => {
+          this.people.speaking(peer, summary.level);
+          courtesy.heard(peer, summary);
+        },
+        onLine: (line) => {
+          this.media.change({ line });
+          courtesy.lineIs(line);
+        },
       },
       data.ice_policy,
     );
@@ -254,6 +261,7 @@ export class Room {
 
   private close(): void {
     this.call.close();
+    courtesy.hungUp();
     this.media.stop();
   }
 }

@@ -44,7 +44,7 @@ export function aManifest(series: readonly Series[], changes: Partial<Manifest> 
 }
 
 export function aSlice(changes: Partial<Instance> = {}): Slice {
-  const [slice] = stackOf(aSeries([anImage(changes)]));
+  const [slice] = stackOf(aSeries([anImage(changes)]), 1);
   if (!slice) throw new Error("no frames");
   return slice;
 }

@@ -92,7 +92,7 @@ class OpenViewer implements Viewer, Reading {
     this.sender = new Sender(options.onView);
     this.drawing = new Drawing(this, { name: options.me, isMe: true }, options.onMark);
     this.hands = new Hands(this, this.drawing);
-    this.loader = new Loader(imagesRoot, () => this.model.manifest?.study ?? 0, (slice, frame) => {
+    this.loader = new Loader(imagesRoot, (slice, frame) => {
       if (slice.key !== this.model.slice?.key) return;
       this.model.arrived(slice, frame);
       this.send(); // who presents may have had no window to tell of until now

@@ -1,112 +1,172 @@
 /**
- * Frames by demand: the one that is shown first, then its neighbours, and no more than memory has room for.
+ * Frames by demand: those that are shown first, then what `order.ts` puts next, and no more than memory has room
+ * for, nor than the call leaves of the line.
  *
- * The shown frame is drawn from its prefix while the rest is on the way; on a slow line neighbours are fetched
- * as prefixes first. What is no longer wanted is given up.
+ * A shown frame is drawn from its first bytes while the rest is on the way. What is no longer wanted is given up.
  */
 
+import { courtesy } from "../courtesy";
 import { Decoders } from "./decoders";
-import { Line } from "./line";
-import { get } from "./manifest";
-import { bytesOf } from "./pixels";
-import type { CodedFacts, DecodedFrame } from "./pixels";
+import { together } from "./joined";
+import type { FrameRecord } from "./joined";
+import { Kept } from "./kept";
+import { next } from "./order";
+import type { Next } from "./order";
+import type { Coded, CodedFacts, DecodedFrame } from "./pixels";
+import { Source } from "./source";
+import type { Progress } from "./source";
 import type { Slice } from "./stack";
 
-const MEMORY_BYTES = 150 * 2 ** 20;
-const PREFETCHES = 3; // a browser opens six connections to a server; the others are for the shown frame and the call
+const WHOLE_BYTES = 130 * 2 ** 20;
+const SMALL_BYTES = 40 * 2 ** 20;
 const SLOW_FRAME_MS = 250;
 const PREVIEW_AFTER_MS = 100;
-const PREVIEW_LEVEL = 2;
-const AHEAD_FULL_SLOW = 4;
+const SETTLE_MS = 120; // whoever scrolls on within this time did not stop to look
+const BATCH = 64;
+const SMALL_FRAME_BYTES = 15_000; // before any came
 
-/** One frame on its way. */
+/** One whole frame on its way. */
 interface Job {
   readonly slice: Slice;
-  readonly level: number;
   readonly abort: AbortController;
-  /** From when on a prefix is drawn, in performance.now() time. */
+  /** From when on its first part is drawn, in performance.now() time. */
   previewAt: number;
   done: Promise<void>;
+}
+
+interface Cell {
+  readonly slice: Slice;
+  wanted: readonly Slice[];
+  job: Job | null;
+}
+
+interface Batch {
+  readonly keys: ReadonlySet<string>;
+  readonly abort: AbortController;
 }
 
 type Listener = (slice: Slice, frame: DecodedFrame) => void;
 
 export class Loader {
   private readonly decoders = new Decoders();
-  private readonly line = new Line();
-  private readonly kept = new Map<string, DecodedFrame>();
+  private readonly source: Source;
+  private readonly kept = new Kept(WHOLE_BYTES, SMALL_BYTES);
+  private readonly cells = new Map<string, Cell>();
   private readonly jobs = new Map<string, Job>();
-  private keptBytes = 0;
-  private frameBytes = 150_000;
-  private shown: Job | null = null;
-  private wanted: readonly Slice[] = [];
+  private batch: Batch | null = null;
+  private readonly decoding = new Set<string>();
+  /** Have no smaller form, or cannot be shown: only asked for when they are looked at. */
+  private readonly noSmaller = new Set<string>();
+  private wholeBytes = 150_000;
+  private smallBytes = SMALL_FRAME_BYTES;
+  private readonly closing = new AbortController();
 
   /** `onFrame` hears of every frame that is decoded, in whatever resolution. */
   constructor(
-    private readonly root: string,
-    private readonly study: () => number,
+    root: string,
     private readonly onFrame: Listener,
-  ) {}
+  ) {
+    this.source = new Source(root);
+    courtesy.listen(() => this.heed(), this.closing.signal);
+  }
 
   /** The best that is there of a slice now. */
   best(slice: Slice): DecodedFrame | null {
-    const frame = this.kept.get(slice.key);
-    if (!frame) return null;
-    this.kept.delete(slice.key);
-    this.kept.set(slice.key, frame); // used last: goes last
-    return frame;
+    return this.kept.best(slice.key);
   }
 
   /** The same without counting as use. */
   peek(slice: Slice): DecodedFrame | null {
-    return this.kept.get(slice.key) ?? null;
+    return this.kept.peek(slice.key);
   }
 
   isFull(slice: Slice): boolean {
-    return this.kept.get(slice.key)?.level === 0;
+    return this.peek(slice)?.level === 0;
   }
 
-  /** Load the slice in full. Rejects with NotLoaded, NotDecoded or AbortError. */
-  async show(slice: Slice, neighbours: readonly Slice[]): Promise<void> {
-    this.wanted = neighbours;
-    const keys = new Set([slice.key, ...neighbours.map(({ key }) => key)]);
-    for (const job of this.jobs.values()) {
-      if (!keys.has(job.slice.key) || (job === this.shown && job.slice.key !== slice.key)) job.abort.abort();
-    }
-    this.shown = null;
+  /**
+   * Load the slice in full, for one of the visible cells, and then its neighbours (the others of its stack,
+   * nearest first). Rejects with NotLoaded, NotDecoded or AbortError.
+   */
+  async show(slice: Slice, neighbours: readonly Slice[], cell = ""): Promise<void> {
+    const shown: Cell = { slice, wanted: neighbours, job: null };
+    this.cells.set(cell, shown);
+    this.giveUp();
     if (!this.isFull(slice)) {
-      const job = this.jobNow(slice);
-      this.shown = job;
+      if (this.isSlow && this.peek(slice)) await this.settled(shown, cell);
+      shown.job = this.jobNow(slice);
+      this.batch?.abort.abort(); // the line is for what is looked at
       try {
-        await job.done;
+        await shown.job.done;
       } finally {
-        if (this.shown === job) this.shown = null;
+        shown.job = null;
       }
     }
     this.prefetch();
   }
 
+  /** A cell is not visible any more. */
+  leave(cell: string): void {
+    this.cells.delete(cell);
+    this.giveUp();
+    this.prefetch();
+  }
+
   close(): void {
-    this.wanted = [];
-    for (const { abort } of this.jobs.values()) abort.abort();
+    this.closing.abort();
+    this.cells.clear();
+    this.giveUp();
     this.decoders.close();
     this.kept.clear();
+  }
+
+  private get isSlow(): boolean {
+    return (this.source.line.msFor(this.wholeBytes) ?? 0) > SLOW_FRAME_MS;
+  }
+
+  private get isShowing(): boolean {
+    return [...this.cells.values()].some(({ job }) => job !== null);
+  }
+
+  /** Wait until the reader stays; meanwhile the small picture is there. Rejects with AbortError when he does not. */
+  private async settled(shown: Cell, cell: string): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    if (this.cells.get(cell) !== shown) throw new DOMException("scrolled on", "AbortError");
+  }
+
+  /** Stop what nobody looks at nor will look at next. */
+  private giveUp(): void {
+    const cells = [...this.cells.values()];
+    const wanted = new Set(cells.flatMap(({ slice, wanted }) => [slice.key, ...wanted.map(({ key }) => key)]));
+    const shown = new Set(cells.map(({ slice }) => slice.key));
+    for (const job of this.jobs.values()) {
+      const wasShown = job.previewAt !== Infinity;
+      if (!wanted.has(job.slice.key) || (wasShown && !shown.has(job.slice.key))) job.abort.abort();
+    }
+    if (this.batch && ![...this.batch.keys].some((key) => wanted.has(key))) this.batch.abort.abort();
+  }
+
+  /** The call's line has changed: go on, or make way. */
+  private heed(): void {
+    if (courtesy.allowance.requests > 0) {
+      this.prefetch();
+      return;
+    }
+    for (const job of this.jobs.values()) if (job.previewAt === Infinity) job.abort.abort();
+    this.batch?.abort.abort();
   }
 
   /** The slice in full, at once; what is already on its way as a neighbour is made the first. */
   private jobNow(slice: Slice): Job {
     const previewAt = performance.now() + PREVIEW_AFTER_MS;
     const known = this.jobs.get(slice.key);
-    if (known?.level === 0 && !known.abort.signal.aborted) {
-      known.previewAt = Math.min(known.previewAt, previewAt);
-      return known;
-    }
-    known?.abort.abort();
-    return this.start(slice, 0, previewAt);
+    if (!known || known.abort.signal.aborted) return this.start(slice, previewAt);
+    known.previewAt = Math.min(known.previewAt, previewAt);
+    return known;
   }
 
-  private start(slice: Slice, level: number, previewAt = Infinity): Job {
-    const job: Job = { slice, level, abort: new AbortController(), previewAt, done: Promise.resolve() };
+  private start(slice: Slice, previewAt = Infinity): Job {
+    const job: Job = { slice, abort: new AbortController(), previewAt, done: Promise.resolve() };
     this.jobs.set(slice.key, job);
     job.done = this.load(job).finally(() => {
       if (this.jobs.get(slice.key) === job) this.jobs.delete(slice.key);
@@ -115,122 +175,109 @@ export class Loader {
   }
 
   private prefetch(): void {
-    while (this.jobs.size < PREFETCHES && !this.shown) {
-      const next = this.next();
-      if (!next) return;
-      const job = this.start(next.slice, next.level);
-      job.done
-        .catch(() => {
-          // A neighbour that does not come is asked for again when it is shown, and the reader is told then.
-          if (!job.abort.signal.aborted) this.wanted = this.wanted.filter(({ key }) => key !== next.slice.key);
-        })
-        .finally(() => this.prefetch());
+    if (this.closing.signal.aborted) return;
+    for (;;) {
+      const out = this.jobs.size + (this.batch ? 1 : 0);
+      const { requests, answerMs } = courtesy.allowance;
+      if (out >= requests || this.isShowing) return;
+      const found = next({
+        cells: [...this.cells.values()].map(({ wanted }) => wanted),
+        isSlow: this.isSlow,
+        isBatchOut: this.batch !== null,
+        batch: this.batchFor(answerMs),
+        room: this.kept.room,
+        hasSmall: ({ key }) => this.kept.peek(key) !== null || [this.jobs, this.decoding, this.noSmaller].some((keys) => keys.has(key)),
+        hasWhole: (slice) => this.isFull(slice) || this.jobs.has(slice.key),
+      });
+      if (!found) return;
+      this.follow(found);
     }
   }
 
-  /** Nearest first. Slow line: prefixes of all before the whole of most. */
-  private next(): { slice: Slice; level: number } | null {
-    const room = Math.floor(MEMORY_BYTES / Math.max(1, this.averageBytes())) - 2;
-    const near = this.wanted.slice(0, Math.max(4, room)).filter(({ key }) => !this.jobs.has(key));
-    const isSlow = (this.line.msFor(this.frameBytes) ?? 0) > SLOW_FRAME_MS;
-    if (isSlow) {
-      const unseen = near.find(({ key }) => !this.kept.has(key));
-      const soon = near.slice(0, AHEAD_FULL_SLOW).find((slice) => !this.isFull(slice));
-      if (unseen) return { slice: unseen, level: PREVIEW_LEVEL };
-      if (soon) return { slice: soon, level: 0 };
+  private follow(found: Next): void {
+    if (found.kind === "small") {
+      void this.startBatch(found.slices, found.level).finally(() => this.prefetch());
+      return;
     }
-    const slice = near.find((candidate) => !this.isFull(candidate));
-    return slice ? { slice, level: 0 } : null;
+    const job = this.start(found.slice);
+    job.done.catch(() => this.unwant(job.abort.signal, [found.slice])).finally(() => this.prefetch());
+  }
+
+  private async startBatch(slices: readonly Slice[], level: number): Promise<void> {
+    const batch: Batch = { keys: new Set(slices.map(({ key }) => key)), abort: new AbortController() };
+    this.batch = batch;
+    const byName = new Map(slices.map((slice) => [nameOf(slice.image.instance, slice.frame), slice]));
+    let count = 0;
+    const take = ({ instance, frame, coded }: FrameRecord): void => {
+      const slice = byName.get(nameOf(instance, frame));
+      if (!slice) return;
+      count++;
+      if (!coded) this.noSmaller.add(slice.key);
+      else {
+        this.smallBytes = 0.9 * this.smallBytes + 0.1 * coded.bytes.byteLength;
+        const at = Math.min(level, coded.facts.cuts.length - 1);
+        this.decode(slice, coded, at).catch(() => this.noSmaller.add(slice.key));
+      }
+    };
+    try {
+      await this.source.joined(slices, level, batch.abort.signal, take);
+      if (count === 0) this.unwant(batch.abort.signal, slices);
+    } catch {
+      this.unwant(batch.abort.signal, slices);
+    } finally {
+      if (this.batch === batch) this.batch = null;
+    }
+  }
+
+  /** What does not come is asked for again when it is looked at, and the reader is told then. */
+  private unwant(signal: AbortSignal, slices: readonly Slice[]): void {
+    if (signal.aborted) return;
+    const keys = new Set(slices.map(({ key }) => key));
+    for (const cell of this.cells.values()) cell.wanted = cell.wanted.filter(({ key }) => !keys.has(key));
+  }
+
+  private batchFor(answerMs: number): number {
+    if (answerMs === Infinity) return BATCH;
+    const ms = this.source.line.msFor(this.smallBytes) ?? 100;
+    return Math.min(BATCH, Math.max(1, Math.floor(answerMs / Math.max(1, ms))));
   }
 
   private async load(job: Job): Promise<void> {
-    const { image, frame } = job.slice;
-    const query = job.level > 0 ? `?level=${job.level}` : "";
-    const url = `${this.root}/studies/${this.study()}/instances/${image.instance}/frames/${frame}${query}`;
-    const response = await get(url, job.abort.signal);
-    const beganAt = performance.now(); // how long the server took to begin says nothing of the line
-    const facts = JSON.parse(response.headers.get("Frame-Facts") ?? "{}") as CodedFacts;
-    const media = response.headers.get("Content-Type") ?? "";
-    const bytes = await readAll(
-      response,
-      previewer(job, facts, (prefix, level) => {
-        void this.decode(job.slice, media, prefix, facts, level).catch(() => undefined);
-      }),
-    );
-    this.line.arrived(bytes.byteLength, performance.now() - beganAt);
-    const level = Math.min(job.level, facts.cuts.length - 1);
-    if (level === 0) this.frameBytes = 0.7 * this.frameBytes + 0.3 * bytes.byteLength;
-    await this.decode(job.slice, media, bytes, facts, level);
+    const coded = await this.source.frame(job.slice, job.abort.signal, this.previewer(job));
+    this.wholeBytes = 0.7 * this.wholeBytes + 0.3 * coded.bytes.byteLength;
+    await this.decode(job.slice, coded, 0);
   }
 
-  private async decode(slice: Slice, media: string, bytes: ArrayBuffer, facts: CodedFacts, level: number): Promise<void> {
+  /** Draws the best part that is complete, when the frame takes longer than it should. */
+  private previewer(job: Job): Progress {
+    let shown = Infinity;
+    return (media, facts, pieces, received) => {
+      if (performance.now() < job.previewAt || facts.cuts.length < 2) return;
+      const level = bestWithin(facts, received);
+      if (level < 1 || level >= shown) return;
+      shown = level;
+      const bytes = together(pieces, facts.cuts[level] ?? 0).slice().buffer;
+      this.decode(job.slice, { media, facts, bytes }, level).catch(() => undefined);
+    };
+  }
+
+  private async decode(slice: Slice, coded: Coded, level: number): Promise<void> {
     const { rows, columns, photometric } = slice.image;
-    const request = { media, bytes, facts, level, rows, columns, isColour: photometric === "RGB" };
-    const frame = await this.decoders.decode(request);
-    const known = this.kept.get(slice.key);
-    if (known && known.level <= frame.level) return;
-    this.keep(slice, frame);
-    this.onFrame(slice, frame);
-  }
-
-  private keep(slice: Slice, frame: DecodedFrame): void {
-    this.drop(slice.key);
-    this.kept.set(slice.key, frame);
-    this.keptBytes += bytesOf(frame);
-    for (const key of this.kept.keys()) {
-      if (this.keptBytes <= MEMORY_BYTES || key === slice.key) break;
-      this.drop(key);
+    this.decoding.add(slice.key);
+    try {
+      const frame = await this.decoders.decode({ ...coded, level, rows, columns, isColour: photometric === "RGB" });
+      if (this.kept.put(slice.key, frame)) this.onFrame(slice, frame);
+    } finally {
+      this.decoding.delete(slice.key);
     }
   }
-
-  private drop(key: string): void {
-    const frame = this.kept.get(key);
-    if (!frame) return;
-    this.kept.delete(key);
-    this.keptBytes -= bytesOf(frame);
-  }
-
-  private averageBytes(): number {
-    return this.kept.size === 0 ? 2 ** 20 : this.keptBytes / this.kept.size;
-  }
 }
 
-type Preview = (chunks: readonly Uint8Array[], received: number) => void;
-
-/** Hands out the best prefix that is complete, when the frame takes longer than it should. */
-function previewer(job: Job, facts: CodedFacts, show: (prefix: ArrayBuffer, level: number) => void): Preview {
-  let shown = Infinity;
-  return (chunks, received) => {
-    if (performance.now() < job.previewAt || facts.cuts.length < 2) return;
-    const level = facts.cuts.findIndex((cut, k) => k > 0 && cut <= received);
-    if (level < 0 || level >= shown) return;
-    shown = level;
-    show(joined(chunks, facts.cuts[level] ?? 0), level);
-  };
+/** The least halving whose bytes are all there; -1 for none. */
+function bestWithin({ cuts }: CodedFacts, received: number): number {
+  return cuts.findIndex((cut, level) => level > 0 && cut <= received);
 }
 
-async function readAll(response: Response, onProgress: Preview): Promise<ArrayBuffer> {
-  if (!response.body) return response.arrayBuffer();
-  const reader = response.body.getReader();
-  const chunks: Uint8Array[] = [];
-  let received = 0;
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return joined(chunks, received);
-    chunks.push(value);
-    received += value.byteLength;
-    onProgress(chunks, received);
-  }
-}
-
-function joined(chunks: readonly Uint8Array[], length: number): ArrayBuffer {
-  const all = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    if (at >= length) break;
-    const part = chunk.subarray(0, length - at);
-    all.set(part, at);
-    at += part.byteLength;
-  }
-  return all.buffer;
+function nameOf(instance: number, frame: number): string {
+  return `${instance}/${frame}`;
 }

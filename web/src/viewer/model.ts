@@ -41,7 +41,7 @@ export class Model {
     const seen = manifest.study === this.manifest?.study ? this.slice?.key : undefined;
     if (seen === undefined) this.left.clear();
     this.manifest = manifest;
-    this.stacks = new Map(manifest.series.map((series) => [series.series, stackOf(series)]));
+    this.stacks = new Map(manifest.series.map((series) => [series.series, stackOf(series, manifest.study)]));
     this.places.clear();
     for (const series of manifest.series) {
       for (const [at, { key }] of (this.stacks.get(series.series) ?? []).entries()) this.places.set(key, { series, at, order: this.places.size });

@@ -9,6 +9,13 @@ export interface CodedFacts {
   readonly signed: boolean;
 }
 
+/** A frame, or the first part of one, as it comes over the line. */
+export interface Coded {
+  readonly media: string;
+  readonly facts: CodedFacts;
+  readonly bytes: ArrayBuffer;
+}
+
 interface Frame extends CodedFacts {
   /** Of what was decoded: halved `level` times, rounded up. */
   readonly width: number;

@@ -5,6 +5,11 @@ import type { FrameFacts, Instance, Series, Triple } from "./manifest";
 /** One frame with the facts that hold for it. */
 export interface Slice {
   readonly key: string;
+  /** Our numbers of the study and the series. */
+  readonly study: number;
+  readonly series: number;
+  /** Among the frames of its series in the manifest's order, from 1: what a joined request asks for. */
+  readonly place: number;
   readonly image: Instance;
   readonly frame: number;
   readonly facts: FrameFacts;
@@ -14,8 +19,8 @@ export function sliceKey(sop: string, frame: number): string {
   return `${sop}/${frame}`;
 }
 
-export function stackOf(series: Series): Slice[] {
-  const slices = [...series.instances].sort(byNumber).flatMap(framesOf);
+export function stackOf(series: Series, study: number): Slice[] {
+  const slices = inOrder(series, study).sort((a, b) => byNumber(a.image, b.image) || a.frame - b.frame);
   const places = placesAlongNormal(slices);
   if (places === null) return slices;
   // The direction in which the images are numbered is the one that readers know.
@@ -32,13 +37,19 @@ function byNumber(a: Instance, b: Instance): number {
   return (a.number ?? Infinity) - (b.number ?? Infinity) || a.instance - b.instance;
 }
 
-function framesOf(image: Instance): Slice[] {
-  return Array.from({ length: image.frames }, (_, i) => ({
-    key: sliceKey(image.sop, i + 1),
-    image,
-    frame: i + 1,
-    facts: { ...image, ...image.per_frame?.[i] },
-  }));
+function inOrder(series: Series, study: number): Slice[] {
+  let place = 0;
+  return series.instances.flatMap((image) =>
+    Array.from({ length: image.frames }, (_, i) => ({
+      key: sliceKey(image.sop, i + 1),
+      study,
+      series: series.series,
+      place: ++place,
+      image,
+      frame: i + 1,
+      facts: { ...image, ...image.per_frame?.[i] },
+    })),
+  );
 }
 
 /** How far along the common normal each slice lies; null where there is none, or times and phases share places. */
