@@ -19,7 +19,7 @@ from signaling.ice import TTL_S as ICE_TTL_S
 from signaling.ice import IceConfig
 from signaling.messages import Message
 from signaling.peer import PLACE_KEPT_S, Outbox, Peer, token_key
-from signaling.ports import Bus, Ended, Journal, Leases, May, OneProcess, Seat, none_ends
+from signaling.ports import Bus, Ended, Journal, Leases, May, NotKept, OneProcess, Seat, none_ends
 from signaling.refusals import bye, error
 from signaling.room import Decision, Room
 from signaling.rooms import Closing, Held, Rooms, channel
@@ -238,6 +238,8 @@ class Hub:
         try:
             async with asyncio.timeout(KEEPING_LIMIT_S):
                 return await self.journal.append(room, fact.type, fact.by, facts.write(fact))
+        except NotKept as refusal:
+            raise Refused(refusal.code) from None
         except Exception as problem:
             log.exception("room %s: a fact of type %s was not kept", room, fact.type)
             raise Refused("unavailable") from problem
@@ -328,6 +330,10 @@ class Hub:
             case messages.MinutesChanged(seq=seq):
                 room.minutes_seq = max(room.minutes_seq or 0, seq)
                 self._deliver(room.everyone(message))
+            case messages.Marked(person=person, mark=mark):
+                async with held.lock:
+                    fact = facts.Drew(by=person.person, person=person, mark=mark)
+                    self._deliver(room.apply(fact, 0, now_ms()))
             case messages.SessionEnded(n=n, by=by):
                 async with held.lock:
                     self._deliver(room.apply(facts.Ended(by_name=by), n, now_ms()))

@@ -68,11 +68,24 @@ class Entry:
     at_ms: int
 
 
+class NotKept(Exception):
+    """The server will not keep this event, however often it is asked. `code` is one of PROTOCOL.md (Refusals)."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
 class Journal(Protocol):
     """The database side of a room: what is announced was kept first."""
 
     async def append(self, room: str, type: str, sender: int | None, data: Mapping[str, JsonValue]) -> int:
-        """Keep one event durably and return its number in the room."""
+        """Keep one event durably and return its number in the room. Raises NotKept."""
+
+    async def drawn(self, room: str) -> Sequence[Entry]:
+        """The last `marked` event of every mark that is kept with what `room` is about, whoever's room it was
+        drawn in; `seq` is 0.
+        """
 
     async def since(self, room: str, seq: int, limit: int) -> Sequence[Entry]:
         """Return at most `limit` events after `seq`, in order."""

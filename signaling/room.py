@@ -6,6 +6,7 @@ kept. What may be lost (views in motion, offers, candidates) is sent without a f
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from signaling import facts, messages
 from signaling.facts import AnyFact
@@ -17,11 +18,30 @@ from signaling.state import Place, Refused, RoomState, Send, person_of
 
 MEMBER_LIMIT = 12
 WAITING_LIMIT = 20
-MARK_LIMIT = 500
+MARK_LIMIT = 500  # that stand
+MARK_LIMIT_EVER = 4000  # with those that were removed
 CANDIDATE_LIMIT = 200  # a negotiation
 LINK_LIMIT = 8  # named connections of a pair
 
 Media = messages.Offer | messages.Answer | messages.Ice
+
+
+Verdict = Literal["newer", "known", "not-your-mark", "mark-changed"]
+
+
+def judge(known: messages.Marked | None, mark: Mark, person: int, *, is_host: bool) -> Verdict:
+    """Whether `mark` may follow the version that stands, `known`: its drawer may change it, and the host any.
+
+    "known": sent again by who drew it. What the host changed is the host's from then on.
+    """
+    if known is None:
+        return "newer"
+    is_own = known.person.person == person
+    if not (is_own or is_host):
+        return "not-your-mark"
+    if mark.rev > known.mark.rev:
+        return "newer"
+    return "known" if is_own else "mark-changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +158,20 @@ class Room(RoomState):
 
     def _mark(self, seat: Seat, message: messages.MarkAsked) -> Decision:
         known = self.marks.get(message.uid)
-        if known is not None and known.mark.rev >= message.rev:
+        verdict = judge(known, message, seat.person, is_host=seat.is_host)
+        if verdict == "known":
             return Decision()
-        if known is None and len(self.marks) >= MARK_LIMIT:
+        if verdict != "newer":
+            raise Refused(verdict)
+        if known is None and self._has_too_many_marks():
             raise Refused("too-many-marks")
         return Decision(
             (facts.Drew(by=seat.person, person=person_of(seat), mark=Mark(**message.model_dump())),)
         )
+
+    def _has_too_many_marks(self) -> bool:
+        standing = sum(not drawn.mark.removed for drawn in self.marks.values())
+        return standing >= MARK_LIMIT or len(self.marks) >= MARK_LIMIT_EVER
 
     def _present(self, seat: Seat, message: messages.Present) -> Decision:
         leads = self.presenter is not None and self.presenter.person == seat.person

@@ -84,6 +84,9 @@ class Rooms:
                 if fact is not None:
                     room.restore(fact, entry.seq, entry.at_ms)
                 room.n = entry.seq
+        for entry in await self._journal.drawn(room.id):
+            if (fact := facts.read(entry.type, entry.data)) is not None:
+                room.restore(fact, 0, entry.at_ms)
 
     async def close_if_empty(self, id: str) -> None:
         held = self._held.get(id)

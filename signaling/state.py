@@ -183,8 +183,10 @@ class RoomState:
                 yield from self.everyone(said)
             case facts.Drew():
                 drawn = messages.Marked(n=n, person=fact.person, mark=fact.mark)
-                self.marks[fact.mark.uid] = drawn
-                yield from self.everyone(drawn)
+                known = self.marks.get(fact.mark.uid)
+                if known is None or known.mark.rev < fact.mark.rev:
+                    self.marks[fact.mark.uid] = drawn
+                    yield from self.everyone(drawn)
             case facts.Leads():
                 self.presenter = fact.presenter
                 yield from self.everyone(messages.PresenterChanged(n=n, presenter=fact.presenter))

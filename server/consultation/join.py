@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from server.consultation import marks
 from server.consultation.journey import Stage, Step
 from server.consultation.minutes.draft import open_draft
 from server.consultation.model import Consultation, LiveSession, RoomEvent, Ticket
@@ -18,8 +19,8 @@ from server.platform.db import Database, now
 from server.platform.errors import Refusal, later
 from server.platform.events import audit
 from server.platform.policy import Principal, Role
-from signaling.facts import Ended, write
-from signaling.ports import Entry, NotSeated, Seat
+from signaling.facts import Drew, Ended, write
+from signaling.ports import Entry, NotKept, NotSeated, Seat
 
 EARLY = dt.timedelta(minutes=30)
 TICKET_LASTS = dt.timedelta(seconds=60)
@@ -185,10 +186,43 @@ class Rooms:
     async def append(self, room: str, type: str, sender: int | None, data: Mapping[str, Any]) -> int:
         """Keep one event of a room durably; its number counts from 1 without gaps."""
         async with self._database.system() as session:
+            if type == Drew.type:
+                await self._keep_mark(session, room, Drew.model_validate(dict(data), strict=False))
             seq = await keep(session, room, type, sender, data)
             if type == "session-ended" and sender is not None:
                 await self._end(session, room, sender)
             return seq
+
+    async def _keep_mark(self, session: AsyncSession, room: str, fact: Drew) -> None:
+        """A mark outlives its room: it is kept with the case, in the same transaction. Raises NotKept."""
+        if (case := await self._case_of(session, room)) is None:
+            raise NotKept("no-such-image")
+        if not await marks.keep(session, case, fact.mark, fact.person, room):
+            raise NotKept("mark-changed")
+
+    async def _case_of(self, session: AsyncSession, room: str) -> Consultation | None:
+        found: Consultation | None = await session.scalar(
+            select(Consultation)
+            .join(LiveSession, LiveSession.consultation_id == Consultation.id)
+            .where(LiveSession.public_id == room)
+        )
+        return found
+
+    async def drawn(self, room: str) -> Sequence[Entry]:
+        """The marks of the case, for a room that opens."""
+        async with self._database.system(writes=False) as session:
+            case = await self._case_of(session, room)
+            found = await marks.drawn(session, case) if case is not None else []
+        return [
+            Entry(
+                0,
+                Drew.type,
+                one.person.person,
+                write(Drew(by=one.person.person, person=one.person, mark=one.mark)),
+                0,
+            )
+            for one in found
+        ]
 
     async def _end(self, session: AsyncSession, room: str, person_id: int) -> None:
         """Somebody ended the session from within the room: the case goes on in the same transaction."""

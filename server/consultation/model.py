@@ -266,6 +266,27 @@ class RoomEvent(Base):
     at: Mapped[dt.datetime] = mapped_column(default=now)
 
 
+class MarkOperation(Base):
+    """One accepted version of a mark on an image; rows never change, the highest `rev` of a `uid` stands."""
+
+    __tablename__ = "mark_operations"
+    __table_args__ = (UniqueConstraint("consultation_id", "uid", "rev"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    consultation_id: Mapped[int] = mapped_column(ForeignKey("consultations.id"))
+    uid: Mapped[str]
+    rev: Mapped[int] = mapped_column(BigInteger)
+    room: Mapped[str] = mapped_column(default="")  # where it was drawn; "" on a page of the case
+    study_id: Mapped[int] = mapped_column(BigInteger, ForeignKey(studies.c.id))
+    sop_uid: Mapped[str]
+    frame: Mapped[int]
+    removed: Mapped[bool]
+    mark: Mapped[dict[str, Any]] = mapped_column(JSON)  # as on the wire: PROTOCOL.md, mark
+    by_id: Mapped[int] = mapped_column(ForeignKey("people.id"))
+    person: Mapped[dict[str, Any]] = mapped_column(JSON)  # name, title and hospital as they were then
+    at: Mapped[dt.datetime] = mapped_column(default=now)
+
+
 class DraftUpdate(Base):
     """One change to the live draft of the minutes (a Yjs update), in order."""
 

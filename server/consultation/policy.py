@@ -74,6 +74,9 @@ ROWS = (
     Row("GET /inbox", DOCTOR, audit="list", once=True),
     Row(f"POST {CASE}/studies", DOCTOR, asking),
     Row(f"POST {CASE}/studies/remove", DOCTOR, asking),
+    Row(f"GET {CASE}/reading", PARTY, party, audit="view", once=True),
+    Row(f"GET {CASE}/marks", PARTY, party),
+    Row(f"POST {CASE}/marks", TABLE, party, audit="mark"),
     # minutes
     Row(f"GET {CASE}/minutes", PARTY, party, audit="view", once=True),
     Row(f"GET {CASE}/minutes/draft", PARTY, party),

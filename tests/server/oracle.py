@@ -223,6 +223,9 @@ RULES: dict[str, Rule] = {
     # share
     f"POST {CASE}/studies": Rule(DOCTOR, asking_doctor),
     f"POST {CASE}/studies/remove": Rule(DOCTOR, asking_doctor),
+    f"GET {CASE}/reading": Rule(PARTY, anyone_of_the_case),
+    f"GET {CASE}/marks": Rule(PARTY, anyone_of_the_case),
+    f"POST {CASE}/marks": Rule(TABLE, anyone_of_the_case),
     # minutes
     f"GET {CASE}/minutes": Rule(PARTY, anyone_of_the_case),
     f"GET {CASE}/minutes/form": Rule(PARTY, anyone_of_the_case),

@@ -21,7 +21,7 @@ from signaling.fields import Resume
 from signaling.hub import Hub, now_ms
 from signaling.ice import IceConfig
 from signaling.messages import Message
-from signaling.ports import Entry, NotSeated, Seat
+from signaling.ports import Entry, NotKept, NotSeated, Seat
 
 EVERYONE = frozenset({"chat", "present", "share-view", "mark"})
 HOSTS_ONLY = frozenset({"admit", "end"})
@@ -54,11 +54,18 @@ class MemoryJournal:
     def __init__(self) -> None:
         self.rows: dict[str, list[Entry]] = {}
         self.is_broken = False
+        self.refuses = ""  # the code of NotKept
+        self.earlier: list[Entry] = []  # what `drawn` gives
+
+    async def drawn(self, room: str) -> Sequence[Entry]:
+        return self.earlier
 
     async def append(self, room: str, type: str, sender: int | None, data: Mapping[str, JsonValue]) -> int:
         await asyncio.sleep(0)
         if self.is_broken:
             raise OSError("disk full")
+        if self.refuses:
+            raise NotKept(self.refuses)
         rows = self.rows.setdefault(room, [])
         kept = json.loads(json.dumps(dict(data)))
         rows.append(Entry(len(rows) + 1, type, sender, kept, now_ms()))

@@ -14,8 +14,9 @@ from aiohttp import WSServerHandshakeError
 
 from signaling import hub, messages
 from signaling.codec import Envelope, encode
-from signaling.fields import MediaState, Person, Resume, View
+from signaling.fields import Mark, MediaState, Person, Resume, View
 from signaling.messages import Message
+from signaling.ports import Entry
 from tests.signaling.building import Client, House, a_house, a_seat
 
 HOST = a_seat("Hoa", "host")
@@ -64,6 +65,50 @@ async def test_nothing_is_announced_that_was_not_kept(house: House) -> None:
     house.journal.is_broken = False
     assert isinstance(await huong.ask(messages.Chat(text="Mất điện"), "same-id-0002"), messages.Ok)
     assert [row.data["text"] for row in house.journal.rows["r1"] if row.type == "chatted"] == ["Mất điện"]
+
+
+def a_mark(rev: int) -> messages.MarkAsked:
+    return messages.MarkAsked(
+        uid="mark-0001",
+        rev=rev,
+        study=7,
+        sop="1.2",
+        frame=1,
+        tool="probe",
+        points=((1, 1),),
+        removed=False,
+    )
+
+
+async def test_what_the_server_will_not_keep_is_refused_with_its_code(house: House) -> None:
+    huong = await house.enter(a_seat("Hường"))
+    house.journal.refuses = "no-such-image"
+    answer = await huong.ask(a_mark(1))
+    assert isinstance(answer, messages.Error)
+    assert answer.code == "no-such-image"
+    assert house.journal.types().count("marked") == 0
+
+
+async def test_a_room_begins_with_the_marks_of_the_rooms_before_it(house: House) -> None:
+    mark = a_mark(3).model_dump()
+    drawn = {"person": {"person": 99, "name": "Lan", "title": "BS", "hospital": "BV"}, "mark": mark}
+    house.journal.earlier = [Entry(0, "marked", 99, drawn, 0)]
+    huong = await house.enter(a_seat("Hường"))
+    answer = await huong.ask(a_mark(4))
+    assert isinstance(answer, messages.Error)
+    assert answer.code == "not-your-mark"
+    hoa = await house.enter(a_seat("Hoa", "host"))
+    assert isinstance(await hoa.ask(a_mark(4)), messages.Ok)
+
+
+async def test_a_mark_that_was_drawn_elsewhere_is_told_and_known(house: House) -> None:
+    huong = await house.enter(a_seat("Hường"))
+    lan = Person(person=99, name="Lan", title="BS", hospital="BV")
+    await house.hub.announce("r1", messages.Marked(n=0, person=lan, mark=Mark(**a_mark(2).model_dump())))
+    assert (await huong.until(messages.Marked)).mark.rev == 2
+    answer = await huong.ask(a_mark(3))
+    assert isinstance(answer, messages.Error)
+    assert answer.code == "not-your-mark"
 
 
 async def test_the_policy_decides_who_may_send_what(house: House) -> None:

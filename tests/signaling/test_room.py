@@ -144,22 +144,47 @@ def test_chat_sent_twice_is_said_once(keeper: Keeper) -> None:
     assert len(keeper.room.chat) == 1
 
 
-def test_an_older_version_of_a_mark_changes_nothing(keeper: Keeper) -> None:
-    def mark(rev: int, removed: bool) -> messages.MarkAsked:
-        return messages.MarkAsked(
-            uid="mark-0001",
-            rev=rev,
-            study=7,
-            sop="1.2",
-            frame=1,
-            tool="length",
-            points=((1, 1), (2, 2)),
-            removed=removed,
-        )
+def a_mark(rev: int, *, removed: bool = False) -> messages.MarkAsked:
+    return messages.MarkAsked(
+        uid="mark-0001",
+        rev=rev,
+        study=7,
+        sop="1.2",
+        frame=1,
+        tool="length",
+        points=((1, 1), (2, 2)),
+        removed=removed,
+    )
 
-    keeper.say("peer-huong", mark(2, removed=True))
-    assert keeper.say("peer-hoa-", mark(1, removed=False)) == []
+
+def test_an_older_version_of_a_mark_changes_nothing(keeper: Keeper) -> None:
+    keeper.say("peer-huong", a_mark(2, removed=True))
+    assert keeper.say("peer-huong", a_mark(1)) == []
+    with pytest.raises(Refused, match="mark-changed"):
+        keeper.say("peer-hoa-", a_mark(2))
     assert keeper.room.marks["mark-0001"].mark.removed
+
+
+def test_a_mark_is_changed_by_who_drew_it_and_by_the_host_whose_it_is_then(keeper: Keeper) -> None:
+    keeper.enter("peer-long", a_seat("Long", "specialist"))
+    keeper.say("peer-huong", a_mark(1))
+    with pytest.raises(Refused, match="not-your-mark"):
+        keeper.say("peer-long", a_mark(2))
+    keeper.say("peer-huong", a_mark(2))
+    keeper.say("peer-hoa-", a_mark(3, removed=True))
+    with pytest.raises(Refused, match="not-your-mark"):
+        keeper.say("peer-huong", a_mark(4))
+    assert keeper.room.marks["mark-0001"].person.name == "Hoa"
+
+
+def test_removed_marks_leave_room_for_others(keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("signaling.room.MARK_LIMIT", 1)
+    keeper.say("peer-huong", a_mark(1))
+    another = a_mark(1).model_copy(update={"uid": "mark-0002"})
+    with pytest.raises(Refused, match="too-many-marks"):
+        keeper.say("peer-hoa-", another)
+    keeper.say("peer-huong", a_mark(2, removed=True))
+    assert keeper.say("peer-hoa-", another)
 
 
 def test_one_who_waits_hears_nothing_until_a_host_lets_him_in(keeper: Keeper) -> None:

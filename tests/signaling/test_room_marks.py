@@ -77,6 +77,30 @@ async def test_a_mark_of_one_appears_at_the_other_and_goes_again(house: RoomHous
     assert await listed(huong, 1) == [mine]
 
 
+async def test_the_host_may_take_away_what_another_drew(house: RoomHouse, new_page: NewPage) -> None:
+    huong, hoa = await enter(house, new_page, HUONG), await enter(house, new_page, HOA)
+    await draw(huong, "l", (-60, -50), (70, 40))
+    await listed(huong, 1)
+    await listed(hoa, 1)
+    await hoa.locator(".viewer-marks li").get_by_role("button", name="Xóa").click()
+    await expect(huong.locator(".viewer-marks li")).to_have_count(0)
+    await huong.keyboard.press("Control+z")  # it is the host's now
+    await expect(huong.locator("#room-note")).to_contain_text("do người khác vẽ")
+    await expect(huong.locator(".viewer-marks li")).to_have_count(0)
+
+
+async def test_a_mark_that_is_refused_leaves_the_screen_with_a_sentence(
+    house: RoomHouse, new_page: NewPage
+) -> None:
+    hoa = await enter(house, new_page, HOA)
+    await draw(hoa, "l", (-60, -50), (70, 40))
+    before = await listed(hoa, 1)
+    house.journal.refuses = "minutes-signed"
+    await draw(hoa, "e", (-90, 20), (-20, 70))
+    await expect(hoa.locator("#room-note")).to_contain_text("Biên bản đã có chữ ký")
+    assert await listed(hoa, 1) == before
+
+
 async def test_two_who_draw_at_once_lose_nothing_and_one_who_reloads_finds_all(
     house: RoomHouse, new_page: NewPage
 ) -> None:

@@ -70,7 +70,7 @@ const markFields = {
 };
 const mark = record(markFields);
 const chatted = record({ n: number, id: text, person, text, at_ms: number });
-const marked = record({ n: number, person, mark });
+export const marked = record({ n: number, person, mark });
 const snapshot = record({
   peer: text,
   rev: number,

@@ -100,7 +100,7 @@ export class Room {
     );
     this.sharing = new Sharing({
       send: (view: WireView) => this.socket.send({ t: "share-view", d: view }),
-      mark: (mark: WireMark) => this.ask({ t: "mark", d: mark }),
+      mark: (mark: WireMark) => this.said(this.socket.request({ t: "mark", d: mark })),
     });
     this.controls = new Controls(part, {
       mic: () => this.media.toggleMic(),
@@ -130,6 +130,7 @@ export class Room {
     const viewer = this.parts.openViewer(part("room-images"), {
       imagesRoot: this.data.images_root,
       me: this.data.me.name,
+      changesAllMarks: this.data.me.role === "host",
       onView: (state) => this.sharing.viewed(state),
       onMark: (mark) => this.sharing.marked(mark),
       onKeyImage: (image) => this.minutes?.addKeyImage(image),
@@ -227,8 +228,14 @@ export class Room {
   // --- what we do --------------------------------------------------------------------------------
 
   private ask(request: Parameters<SignalSocket["request"]>[0]): void {
-    this.socket.request(request).catch((problem: unknown) => {
+    this.said(this.socket.request(request)).catch(() => undefined);
+  }
+
+  /** What is asked, with a refusal said to the person. */
+  private said<T>(asked: Promise<T>): Promise<T> {
+    return asked.catch((problem: unknown) => {
       if (problem instanceof Refusal) this.status.say(problem.message);
+      throw problem;
     });
   }
 

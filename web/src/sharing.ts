@@ -9,12 +9,14 @@ const EVERY_MS = 50;
 export interface SharingPorts {
   /** At most 20 times a second; may be lost, the next one is whole again. */
   readonly send: (view: WireView) => void;
-  readonly mark: (mark: WireMark) => void;
+  /** Fails when the server will not keep it. */
+  readonly mark: (mark: WireMark) => Promise<unknown>;
 }
 
 interface Viewer {
   applyView(state: ViewState): void;
   applyMark(mark: AnyMark, by: Author): void;
+  refuseMark(uid: string): void;
   setPresenter(presenter: { isMe: boolean; name: string } | null): void;
   view(): ViewState | null;
 }
@@ -43,7 +45,7 @@ export class Sharing {
   }
 
   marked(mark: Mark): void {
-    this.ports.mark(mark);
+    this.ports.mark(mark).catch(() => this.viewer?.refuseMark(mark.uid));
   }
 
   receive(message: Received, me: number): void {

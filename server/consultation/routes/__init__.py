@@ -5,6 +5,7 @@ from server.consultation.routes import (
     case,
     documents,
     join,
+    marks,
     minutes,
     outcome,
     request,
@@ -15,7 +16,7 @@ from server.consultation.routes import (
 
 TABLES = tuple(
     module.routes
-    for module in (case, request, documents, triage, schedule, join, share, minutes, outcome, api)
+    for module in (case, request, documents, triage, schedule, join, share, marks, minutes, outcome, api)
 )
 
 __all__ = ["TABLES"]

@@ -9,7 +9,7 @@ from typing import ClassVar
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from server.consultation import outcome, readiness, share
+from server.consultation import marks, outcome, readiness, share
 from server.consultation.hand_over import successors
 from server.consultation.journey import CLOSED, DOT_OF, Side, Step, steps_for
 from server.consultation.minutes import seals
@@ -61,6 +61,7 @@ class CasePage(Page):
     warnings: Sequence[str]
     studies: Sequence[share.StudyLine]
     shared: Sequence[SharedStudy]
+    mark_count: int
     documents: Sequence[Document]
     current: LiveSession | None
     timeline: Sequence[Happening]
@@ -85,6 +86,8 @@ async def case_page(session: AsyncSession, case: Consultation, by: Principal) ->
     signed, addenda = await minutes_of(session, case), await addenda_of(session, case)
     is_as_signed = await seals.is_as_signed(session, case, signed, addenda)
     is_asking = side is Side.ASKING
+    studies = await share.studies_of(session, case, by)
+    drawn = await marks.standing(session, case, {study.id for study in studies})
     return CasePage(
         case=case,
         line=case_line(case),
@@ -93,7 +96,8 @@ async def case_page(session: AsyncSession, case: Consultation, by: Principal) ->
         next=next_step(case, by, current, signed),
         dot=DOT_OF[case.stage],
         warnings=readiness.warnings(case),
-        studies=await share.studies_of(session, case, by),
+        studies=studies,
+        mark_count=len(drawn),
         shared=await share.shared_studies(session, case),
         documents=await documents_of(session, case),
         current=current,

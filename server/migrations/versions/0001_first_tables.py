@@ -616,6 +616,31 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_lab_values_consultation_id"), ["consultation_id"], unique=False)
 
     op.create_table(
+        "mark_operations",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("consultation_id", sa.Integer(), nullable=False),
+        sa.Column("uid", sa.String(), nullable=False),
+        sa.Column("rev", sa.BigInteger(), nullable=False),
+        sa.Column("room", sa.String(), nullable=False),
+        sa.Column("study_id", sa.BigInteger(), nullable=False),
+        sa.Column("sop_uid", sa.String(), nullable=False),
+        sa.Column("frame", sa.Integer(), nullable=False),
+        sa.Column("removed", sa.Boolean(), nullable=False),
+        sa.Column("mark", sa.JSON(), nullable=False),
+        sa.Column("by_id", sa.Integer(), nullable=False),
+        sa.Column("person", sa.JSON(), nullable=False),
+        sa.Column("at", server.platform.db.UTCDateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["by_id"], ["people.id"], name=op.f("fk_mark_operations_by_id")),
+        sa.ForeignKeyConstraint(
+            ["consultation_id"], ["consultations.id"], name=op.f("fk_mark_operations_consultation_id")
+        ),
+        sa.ForeignKeyConstraint(["study_id"], ["studies.id"], name=op.f("fk_mark_operations_study_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mark_operations")),
+        sa.UniqueConstraint(
+            "consultation_id", "uid", "rev", name=op.f("uq_mark_operations_consultation_id_uid_rev")
+        ),
+    )
+    op.create_table(
         "minutes",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("consultation_id", sa.Integer(), nullable=False),
@@ -801,6 +826,7 @@ def downgrade() -> None:
 
     op.drop_table("outcomes")
     op.drop_table("minutes")
+    op.drop_table("mark_operations")
     with op.batch_alter_table("lab_values", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_lab_values_consultation_id"))
 

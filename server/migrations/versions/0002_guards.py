@@ -12,6 +12,7 @@ FIXED = (
     ("audit", None),
     ("events", None),
     ("addenda", None),
+    ("mark_operations", None),
     ("minutes", "OLD.signed_at IS NOT NULL"),
 )
 # (name, what may not overlap): two live sessions at once of one specialist, or in one place of a hospital.

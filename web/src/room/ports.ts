@@ -5,7 +5,7 @@ import type { AnyMark, Author, KeyImage, Mark, ViewState } from "../viewer/state
 
 export interface RoomData {
   readonly room: string;
-  readonly me: { readonly person: number; readonly name: string };
+  readonly me: { readonly person: number; readonly name: string; readonly role: string };
   readonly ticket_url: string;
   readonly socket_path: string;
   readonly images_root: string;
@@ -21,6 +21,7 @@ export interface RoomData {
 export interface Viewer {
   applyView(state: ViewState): void;
   applyMark(mark: AnyMark, by: Author): void;
+  refuseMark(uid: string): void;
   setPresenter(presenter: { isMe: boolean; name: string } | null): void;
   view(): ViewState | null;
   close(): void;
@@ -39,6 +40,7 @@ export interface Parts {
     options: {
       imagesRoot: string;
       me: string;
+      changesAllMarks: boolean;
       onView(state: ViewState): void;
       onMark(mark: Mark): void;
       onKeyImage(image: KeyImage): void;

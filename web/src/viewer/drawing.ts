@@ -22,24 +22,34 @@ interface Step {
 
 export class Drawing {
   readonly caption = new Caption();
-  private readonly marks = new Marks();
+  private readonly marks: Marks;
   private readonly pen = new Pen();
-  private readonly steps: Step[] = [];
+  private steps: Step[] = [];
   private chosen: string | null = null;
   private writing: Mark | null = null; // its words are being typed
 
-  /** `tell` says a mark to the others. */
+  /** `tell` says a mark to the others; `changesAll`: this one may change theirs too. */
   constructor(
     private readonly reading: Reading,
     private readonly me: Author,
     private readonly tell: (mark: Mark) => void,
-  ) {}
+    changesAll: boolean,
+  ) {
+    this.marks = new Marks(changesAll);
+  }
 
   /** A mark came; false when it changes nothing. */
   take(mark: AnyMark, by: Author): boolean {
-    const isNews = this.marks.put(mark, by);
+    const isNews = this.marks.accept(mark, by);
     if (isNews && mark.removed && mark.uid === this.chosen) this.chosen = null;
     return isNews;
+  }
+
+  /** The server did not take it: what is not kept is not shown, nor is there a way back to it. */
+  refuse(uid: string): void {
+    this.marks.refuse(uid);
+    this.steps = this.steps.filter((step) => step.uid !== uid);
+    if (this.chosen === uid && !this.marks.mayChange(uid)) this.chosen = null;
   }
 
   of(study: number): Kept[] {
@@ -50,7 +60,7 @@ export class Drawing {
     return this.steps.length > 0;
   }
 
-  /** There is one chosen on the image shown, and it is one's own. */
+  /** There is one chosen on the image shown, and this one may change it. */
   get canRemove(): boolean {
     return this.mine() !== null;
   }
@@ -76,8 +86,8 @@ export class Drawing {
     if (!slice || !manifest || !matrix) return false;
     const isDrawing = isMarkTool(tool);
     if (!this.pen.isUnfinished) {
-      // With a tool in hand any mark of one's own can be moved; else only the chosen one, so that dragging stays free.
-      const movable = this.here().filter(({ uid }) => this.marks.isMine(uid) && (isDrawing || uid === this.chosen));
+      // With a tool in hand any mark that one may change can be moved; else only the chosen one, so that dragging stays free.
+      const movable = this.here().filter(({ uid }) => this.marks.mayChange(uid) && (isDrawing || uid === this.chosen));
       const grabbed = grab(movable, matrix, at, isTouch);
       if (grabbed) {
         this.pen.take(grabbed, at);
@@ -129,7 +139,7 @@ export class Drawing {
 
   remove(uid = this.chosen): void {
     const mark = uid === null ? undefined : this.marks.get(uid);
-    if (mark && this.marks.isMine(mark.uid)) this.commit({ ...mark, rev: mark.rev + 1, removed: true });
+    if (mark && this.marks.mayChange(mark.uid)) this.commit({ ...mark, rev: mark.rev + 1, removed: true });
   }
 
   /** Take one's own last step back, on the image where it was done. */
@@ -193,8 +203,8 @@ export class Drawing {
     return mark.study === manifest?.study && sliceKey(mark.sop, mark.frame) === slice?.key;
   }
 
-  /** What is chosen, where it is seen and one's own. */
+  /** What is chosen, where it is seen and may be changed. */
   private mine(): Mark | null {
-    return this.here().find(({ uid }) => uid === this.chosen && this.marks.isMine(uid)) ?? null;
+    return this.here().find(({ uid }) => uid === this.chosen && this.marks.mayChange(uid)) ?? null;
   }
 }

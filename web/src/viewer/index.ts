@@ -37,6 +37,8 @@ export interface ViewerOptions {
   readonly imagesRoot: string;
   /** Who this is, for the marks made here. */
   readonly me: string;
+  /** Others' marks may be changed and removed here too. */
+  readonly changesAllMarks: boolean;
   /** What this one shows, while presenting: at most 20 times a second. */
   readonly onView: (state: ViewState) => void;
   readonly onMark: (mark: Mark) => void;
@@ -48,6 +50,8 @@ export interface Viewer {
   applyView(state: ViewState): void;
   /** A mark was drawn or changed, by anyone in the room. */
   applyMark(mark: AnyMark, by: Author): void;
+  /** The server did not keep what was drawn here: the version before it stands again, if there was one. */
+  refuseMark(uid: string): void;
   setPresenter(presenter: Presenter | null): void;
   view(): ViewState | null;
   /** Images were added or taken away: ask the server again. */
@@ -90,7 +94,7 @@ class OpenViewer implements Viewer, Reading {
   ) {
     const { imagesRoot } = options;
     this.sender = new Sender(options.onView);
-    this.drawing = new Drawing(this, { name: options.me, isMe: true }, options.onMark);
+    this.drawing = new Drawing(this, { name: options.me, isMe: true }, options.onMark, options.changesAllMarks);
     this.hands = new Hands(this, this.drawing);
     this.loader = new Loader(imagesRoot, (slice, frame) => {
       if (slice.key !== this.model.slice?.key) return;
@@ -134,6 +138,11 @@ class OpenViewer implements Viewer, Reading {
 
   applyMark(mark: AnyMark, by: Author): void {
     if (this.drawing.take(mark, by)) this.draw();
+  }
+
+  refuseMark(uid: string): void {
+    this.drawing.refuse(uid);
+    this.draw();
   }
 
   setPresenter(presenter: Presenter | null): void {

@@ -57,14 +57,14 @@ export class MarkList {
     return at < 0 ? null : { at, of: all.length };
   }
 
-  private row({ kept: { mark, by }, place, says }: Entry): HTMLElement {
+  private row({ kept: { mark, by, mayChange }, place, says }: Entry): HTMLElement {
     const jump = button("", () => this.ports.jump(mark));
     jump.append(
       element("strong", {}, [t(TOOLS[mark.tool].name), says].filter((part) => part !== "").join(": ")),
       element("span", {}, [place, by.isMe ? t("bạn") : by.name].filter((part) => part !== "").join(" · ")),
     );
     jump.disabled = place === "";
-    const remove = by.isMe && button(t("Xóa"), () => this.ports.remove(mark.uid));
+    const remove = mayChange && button(t("Xóa"), () => this.ports.remove(mark.uid));
     if (remove) remove.setAttribute("aria-label", t("Xóa {name}", { name: t(TOOLS[mark.tool].name) }));
     return element("li", {}, jump, remove);
   }

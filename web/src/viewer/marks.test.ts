@@ -33,6 +33,27 @@ describe("marks", () => {
     expect(marks.of(1).map((kept) => [kept.mark.uid, kept.by.isMe])).toEqual([["a", true], ["b", false]]);
   });
 
+  it("that the server refuses go back to what it said last, or away", () => {
+    const marks = new Marks();
+    const me: Author = { name: "tôi", isMe: true };
+    marks.put(mark(1), me);
+    marks.accept(mark(1), me); // as the server tells everyone, its drawer too
+    marks.put(mark(2), me);
+    marks.put(mark(1, { uid: "b" }), me);
+    marks.refuse("a");
+    marks.refuse("b");
+    expect(marks.of(1).map((kept) => [kept.mark.uid, kept.mark.rev])).toEqual([["a", 1]]);
+    expect(marks.accept(mark(2, { removed: true }), HOA)).toBe(true);
+  });
+
+  it("of others are changed by who may change all alone", () => {
+    for (const changesAll of [false, true]) {
+      const marks = new Marks(changesAll);
+      marks.put(mark(1), HOA);
+      expect(marks.mayChange("a")).toBe(changesAll);
+    }
+  });
+
   it("of a tool or a number of points that nobody here knows are passed over", () => {
     const marks = new Marks();
     for (const strange of [{ ...mark(1), tool: "suv" }, { ...mark(1), tool: "toString" }, mark(1, { points: [[1, 1]] }), mark(1, { tool: "angle" })]) {

@@ -9,16 +9,36 @@ import { isKnown } from "./tools";
 export interface Kept {
   readonly mark: Mark;
   readonly by: Author;
+  readonly mayChange: boolean;
 }
 
 export class Marks {
   private readonly all = new Map<string, Kept>();
+  private readonly accepted = new Map<string, Kept>(); // what the server said last
+
+  /** `changesAll`: others' marks too; else one's own alone. */
+  constructor(private readonly changesAll = false) {}
 
   /** Take a mark in; false when a newer one is there already, or nobody here knows its tool. */
   put(mark: AnyMark, by: Author): boolean {
     if (!isKnown(mark) || !isNewer(mark, this.all.get(mark.uid)?.mark)) return false;
-    this.all.set(mark.uid, { mark, by });
+    this.all.set(mark.uid, { mark, by, mayChange: by.isMe || this.changesAll });
     return true;
+  }
+
+  /** The server told of a mark, perhaps of one's own; false as in `put`. */
+  accept(mark: AnyMark, by: Author): boolean {
+    const isNews = this.put(mark, by);
+    const kept = this.all.get(mark.uid);
+    if (kept?.mark.rev === mark.rev) this.accepted.set(mark.uid, kept);
+    return isNews;
+  }
+
+  /** The server did not take one's last version: the one before it stands, if there was one. */
+  refuse(uid: string): void {
+    const before = this.accepted.get(uid);
+    if (before) this.all.set(uid, before);
+    else this.all.delete(uid);
   }
 
   /** The newest version, removed or not. */
@@ -26,8 +46,8 @@ export class Marks {
     return this.all.get(uid)?.mark;
   }
 
-  isMine(uid: string): boolean {
-    return this.all.get(uid)?.by.isMe === true;
+  mayChange(uid: string): boolean {
+    return this.all.get(uid)?.mayChange === true;
   }
 
   of(study: number): Kept[] {

@@ -20,6 +20,7 @@ if (root) {
   const viewer = openViewer(root, {
     imagesRoot: "/images",
     me: "1",
+    changesAllMarks: false,
     onView: (data) => told.push({ what: "view", data }),
     onMark: (data) => told.push({ what: "mark", data }),
     onKeyImage: (data) => told.push({ what: "key-image", data }),
