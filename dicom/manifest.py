@@ -22,6 +22,7 @@ Json = dict[str, Any]
 PROJECTIONS = frozenset({"CR", "DX", "MG", "IO", "PX", "RF", "RG", "XA", "XC"})
 MAX_LUTS = 16
 _MAX_LUT_ENTRIES = 65536
+_SAME_MS = 0.5
 
 
 class Header:
@@ -180,6 +181,7 @@ def image(header: Header, luts: Luts) -> Json:
         "padding": _padding(header),
         "voi_lut": luts.key(header),
         "frame_ms": _frame_ms(header),
+        "frame_times": _frame_times(header),
         "patient_orientation": header.texts("PatientOrientation") or None,
         "laterality": header.text("ImageLaterality") or header.text("Laterality") or None,
         "view_position": header.text("ViewPosition") or None,
@@ -331,6 +333,18 @@ def _frame_ms(header: Header) -> float | None:
     times = header.numbers("FrameTime", 1) or header.numbers("FrameTimeVector")[1:]
     mean = sum(times) / len(times) if times else 0.0
     return mean if mean > 0 else None
+
+
+def _frame_times(header: Header) -> list[float] | None:
+    """How long each frame but the last is shown in ms, where they differ (PS3.3 C.7.6.5.1.2) and no rate is asked for.
+
+    The first increment of the vector is before the first frame, and 0.
+    """
+    asked = (header.number(keyword) for keyword in ("RecommendedDisplayFrameRate", "CineRate", "FrameTime"))
+    times = header.numbers("FrameTimeVector")[1:]
+    if any(rate is not None and rate > 0 for rate in asked) or not times or min(times) <= 0:
+        return None
+    return times if max(times) - min(times) > _SAME_MS else None
 
 
 def _us_regions(header: Header) -> list[Json]:

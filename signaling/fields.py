@@ -136,7 +136,8 @@ class Link(Piece):
 class View(Piece):
     """What the presenter looks at: absolute, in image pixels, the top left corner of the image is 0,0.
 
-    `voi` is center, width, inverted; `view` is cx, cy, scale to fit, rotation in degrees, flips.
+    `voi` is center, width, inverted; `view` is cx, cy, scale to fit, rotation in degrees, flips. `playing`: the frames
+    go on by themselves from here, at the file's own rate.
     """
 
     study: Count
@@ -145,6 +146,7 @@ class View(Piece):
     voi: tuple[Number, Number, Flag]
     view: tuple[Number, Number, Number, Literal[0, 90, 180, 270], Flag, Flag]
     pointer: Point | None
+    playing: bool = False
 
 
 class Cells(NamedTuple):

@@ -12,6 +12,7 @@ from typing import Any
 import imagecodecs
 import numpy as np
 import pydicom
+import pytest
 import pytest_asyncio
 from aiohttp.test_utils import TestClient, TestServer
 from pydicom.data import get_testdata_file
@@ -154,6 +155,26 @@ async def test_a_cine_stays_jpeg_and_has_its_rate_and_regions(visit: Visit) -> N
     assert image["us_regions"][0]["units"] == [3, 3]
     status, headers, body = await visit.get(f"studies/{study}/instances/{instance}/frames/120")
     assert (status, headers["content-type"], body[:2]) == (200, "image/jpeg", b"\xff\xd8")
+
+
+@pytest.mark.parametrize(
+    ("given", "frame_ms", "times"),
+    [
+        ({"FrameTimeVector": [0, 50, 100]}, 75, [50, 100]),
+        ({"FrameTimeVector": [0, 40, 40]}, 40, None),
+        ({"FrameTimeVector": [0, 50, 100], "CineRate": "20"}, 50, None),
+        ({"RecommendedDisplayFrameRate": "25", "CineRate": "20", "FrameTime": "10"}, 40, None),
+        ({"FrameTime": "33"}, 33, None),
+        ({"FrameTimeVector": [0, 50, 0]}, 25, None),
+        ({}, None, None),
+    ],
+)
+async def test_a_cine_has_the_rate_that_its_file_asks_for(
+    visit: Visit, given: dict[str, Any], frame_ms: float | None, times: list[float] | None
+) -> None:
+    study, _, _ = await visit.put_made(**given)
+    [image] = (await visit.json(f"studies/{study}"))["series"][0]["instances"]
+    assert (image["frame_ms"], image["frame_times"]) == (frame_ms, times)
 
 
 async def test_each_series_has_a_small_picture(visit: Visit) -> None:

@@ -418,7 +418,7 @@ async def test_key_k_gives_the_image_with_its_window(desk: Desk, head: list[Path
     await page.keyboard.press("3")
     await page.keyboard.press("k")
     [image] = await _told(page, "key-image")
-    assert image == {k: v for k, v in (await _view(page)).items() if k != "pointer"}
+    assert image == {k: v for k, v in (await _view(page)).items() if k not in ("pointer", "playing")}
     assert image["voi"] == [-600, 1500, 0]
 
 
@@ -526,6 +526,76 @@ async def test_a_cine_plays_through_and_stops(desk: Desk) -> None:
     # JPEG decoders round differently; the picture is the same.
     reference = pixel_array(get_testdata_file("color3d_jpeg_baseline.dcm"), index=frame - 1)
     assert np.abs((await _native(page)).astype(int) - reference).mean() < 2
+
+
+async def test_two_play_a_cine_by_themselves_and_stop_at_the_same_frame(desk: Desk) -> None:
+    await _put(desk, "color3d_jpeg_baseline.dcm")
+    leader, follower = await desk.open(), await desk.open()
+    await leader.evaluate("window.harness.viewer.setPresenter({ isMe: true, name: 'BS. Hoa' })")
+    await follower.evaluate("window.harness.viewer.setPresenter({ isMe: false, name: 'BS. Hoa' })")
+
+    async def pass_on() -> dict[str, Any]:
+        last = (await _told(leader, "view"))[-1]
+        await follower.evaluate("state => window.harness.viewer.applyView(state)", last)
+        return last
+
+    await leader.keyboard.press(" ")
+    await leader.wait_for_function("() => window.harness.told.some(({ data }) => data.playing)")
+    began = await pass_on()
+    await follower.wait_for_function(f"() => window.harness.viewer.view().frame > {began['frame'] + 5}")
+    assert (await _view(follower))["playing"]
+    await leader.wait_for_function("() => window.harness.viewer.view().frame > 40")
+    played = [told for told in await _told(leader, "view") if told["playing"]]
+    assert len(played) < 12  # not a message a frame
+    await leader.keyboard.press("ArrowDown")
+    await leader.wait_for_function("() => window.harness.told.at(-1).data.playing === false")
+    stopped = await pass_on()
+    assert {**await _view(follower), "pointer": None} == {**stopped, "pointer": None}
+
+
+async def test_the_glass_shows_the_image_under_the_mouse_larger(desk: Desk) -> None:
+    await _put(desk, "CT_small.dcm")
+    page = await desk.open()
+    box = await page.locator(".viewer-stage").bounding_box()
+    assert box is not None
+    await page.keyboard.press("m")
+    await page.mouse.move(box["x"] + box["width"] / 2 + 60, box["y"] + box["height"] / 2)
+    await page.mouse.down()
+    lens = page.locator(".viewer-lens")
+    await expect(lens).to_be_visible()
+    # The same pixel lies under the mouse and in the middle of the glass.
+    greys = await page.evaluate(
+        """async ([x, y]) => {
+          await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+          const at = (canvas, x, y) => [...canvas.getContext("2d").getImageData(x, y, 1, 1).data];
+          const stage = document.querySelector(".viewer-canvas");
+          return [at(stage, x * stage.width, y * stage.height), at(document.querySelector(".viewer-lens"), 100, 100)];
+        }""",
+        [0.5 + 60 / box["width"], 0.5],
+    )
+    assert np.abs(np.array(greys[0]) - greys[1]).max() <= 12  # between pixels both are mixed
+    await page.mouse.up()
+    await expect(lens).to_be_hidden()
+
+
+async def test_the_mouse_can_be_bound_anew_and_stays_so_in_this_browser(desk: Desk, head: list[Path]) -> None:
+    await _put(desk, *head)
+    page = await desk.open()
+    await page.keyboard.press("?")
+    await page.get_by_label("Chuột phải").select_option("zoom")
+    await page.get_by_label("Lăn chuột").select_option("zoom")
+    await page.reload()
+    await page.wait_for_selector('.viewer[data-loaded="full"]')
+    before = await _view(page)
+    await page.locator(".viewer-stage").hover()
+    await page.mouse.down(button="right")
+    await page.mouse.move(500, 200, steps=4)
+    await page.mouse.up(button="right")
+    zoomed = await _view(page)
+    assert (zoomed["voi"], zoomed["view"][2] > before["view"][2]) == (before["voi"], True)
+    await page.mouse.wheel(0, 300)
+    smaller = await _view(page)
+    assert (smaller["sop"], smaller["view"][2] < zoomed["view"][2]) == (before["sop"], True)
 
 
 async def test_corners_tell_whose_image_it_is_and_what_it_is_for(desk: Desk, head: list[Path]) -> None:

@@ -42,7 +42,7 @@ describe("what is no message", () => {
     ["a word for a number", '{"v":1,"t":"ping","d":{"n":"1"}}'],
     ["a missing field", '{"v":1,"t":"bye","d":{"code":"left"}}'],
     ["a word of no list", '{"v":1,"t":"bye","d":{"code":"x","sentence":"","reconnect":"maybe"}}'],
-    ["a point of one number", '{"v":1,"t":"view-shared","d":{"study":7,"sop":"1.2","frame":1,"voi":[0,1,0],"view":[0,0,1,0,0,0],"pointer":[1]}}'],
+    ["a point of one number", '{"v":1,"t":"view-shared","d":{"study":7,"sop":"1.2","frame":1,"voi":[0,1,0],"view":[0,0,1,0,0,0],"pointer":[1],"playing":false}}'],
   ])("%s is refused", (_what, frame) => {
     expect(() => parseText(frame)).toThrow(Misshapen);
   });

@@ -55,6 +55,7 @@ const viewFields = {
   voi: tuple(number, number, bit),
   view: tuple(number, number, number, oneOf(0, 90, 180, 270), bit, bit),
   pointer: nullable(point),
+  playing: flag,
 };
 const view = record(viewFields);
 const markFields = {

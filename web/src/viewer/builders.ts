@@ -19,6 +19,7 @@ export function anImage(changes: Partial<Instance> = {}): Instance {
     padding: null,
     voi_lut: null,
     frame_ms: null,
+    frame_times: null,
     patient_orientation: null,
     laterality: null,
     view_position: null,

@@ -37,7 +37,7 @@ export function commandsFor(reading: Reading, hands: Hands, drawing: Drawing, ar
     mirror: (axis) => reading.look((_, view) => mirrored(view, axis)),
     invert: () => reading.act(() => model.voi && reading.window([model.voi[0], model.voi[1], model.voi[2] ? 0 : 1])),
     play: () => {
-      if (model.stack.length > 1) reading.cine.toggle();
+      if (model.stack.length > 1) reading.act(() => reading.cine.toggle());
       reading.draw();
     },
     keyImage: () => {
@@ -61,8 +61,12 @@ function preset(reading: Reading, n: number): void {
   const frame = reading.loader.best(slice);
   reading.act(() => {
     if (chosen === "file") model.resetVoi(frame);
-    else if (chosen !== "full") model.setVoi([chosen.center, chosen.width, voi?.[2] ?? 0]);
-    else if (frame) model.setVoi(fullVoi(slice.facts, frame.low, frame.high));
+    else if (chosen === "full") {
+      if (frame) model.setVoi(fullVoi(slice.facts, frame.low, frame.high));
+    } else if ("times" in chosen) {
+      model.resetVoi(frame);
+      if (model.voi) model.setVoi([model.voi[0], Math.max(1, Math.round(model.voi[1] * chosen.times)), voi?.[2] ?? 0]);
+    } else model.setVoi([chosen.center, chosen.width, voi?.[2] ?? 0]);
     reading.draw();
   });
 }

@@ -12,6 +12,7 @@ const state = (changes: Partial<ViewState> = {}): ViewState => ({
   voi: [40, 80, 0],
   view: [50, 100, 1, 0, 0, 0],
   pointer: null,
+  playing: false,
   ...changes,
 });
 

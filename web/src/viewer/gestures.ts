@@ -1,14 +1,14 @@
 /** Mouse, wheel and fingers on the image, as what they mean. Points are CSS pixels of the stage. */
 
+import type { Bindings, Way } from "./bindings";
 import type { MarkTool, Point } from "./state";
 import { isMarkTool } from "./tools";
 
-/** What a drag does that draws nothing. */
-type Way = "window" | "scroll" | "pan" | "zoom";
 export type Tool = Way | MarkTool;
 
 export interface Gestures {
   readonly tool: Tool;
+  readonly bindings: Bindings;
   scrollBy(steps: number): void;
   windowBy(dx: number, dy: number): void;
   pan(by: Point): void;
@@ -23,6 +23,8 @@ export interface Gestures {
   click(at: Point, isTouch: boolean): void;
   hover(at: Point | null): void;
   fit(): void;
+  /** Hold the glass there; null puts it away. */
+  magnify(at: Point | null): void;
   /** How many screen pixels of dragging are one image. */
   pixelsPerImage(): number;
 }
@@ -69,6 +71,7 @@ class Listener {
     this.fingers.set(event.pointerId, at);
     this.rest = 0;
     if (this.fingers.size > 1) {
+      this.gestures.magnify(null);
       if (this.dragging === "draw") this.gestures.interrupt();
       this.dragging = this.pressedAt = null;
       return;
@@ -76,10 +79,11 @@ class Listener {
     if (event.button === 1) event.preventDefault(); // no autoscroll
     this.pressedAt = event.button === 0 ? at : null;
     this.dragging = this.meant(event, at);
+    if (this.dragging === "lens") this.gestures.magnify(at);
   }
 
   private meant({ button, pointerType }: PointerEvent, at: Point): Way | "draw" | null {
-    if (button !== 0) return button === 2 ? "window" : "pan";
+    if (button !== 0) return button === 2 ? this.gestures.bindings.right : this.gestures.bindings.middle;
     const isForDrawing = this.gestures.press(at, pointerType === "touch");
     const { tool } = this.gestures;
     return isForDrawing ? "draw" : isMarkTool(tool) ? null : tool;
@@ -99,6 +103,7 @@ class Listener {
   private up(event: PointerEvent): void {
     this.fingers.delete(event.pointerId);
     if (this.fingers.size > 0) return;
+    this.gestures.magnify(null);
     const [at, isTouch] = [this.at(event), event.pointerType === "touch"];
     if (this.dragging === "draw") {
       if (event.type === "pointerup") this.gestures.drawn(at, isTouch);
@@ -118,6 +123,9 @@ class Listener {
         break;
       case "zoom":
         this.gestures.zoom(Math.exp(-dy * ZOOM_PER_PX), [this.stage.clientWidth / 2, this.stage.clientHeight / 2]);
+        break;
+      case "lens":
+        this.gestures.magnify(at);
         break;
       case "draw":
         this.gestures.drawTo(at);
@@ -146,7 +154,7 @@ class Listener {
   private wheel(event: WheelEvent): void {
     event.preventDefault();
     const dy = event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? event.deltaY : event.deltaY * WHEEL_STEP;
-    if (event.ctrlKey || event.metaKey) {
+    if ((event.ctrlKey || event.metaKey) !== (this.gestures.bindings.wheel === "zoom")) {
       this.gestures.zoom(Math.exp(-dy * 0.0025), this.at(event));
       return;
     }

@@ -1,5 +1,6 @@
 /** What mouse and fingers do to what is read: see Gestures. */
 
+import { readBindings } from "./bindings";
 import { apply, invert, panned, tidy, zoomed } from "./geometry";
 import type { Drawing } from "./drawing";
 import type { Gestures, Tool } from "./gestures";
@@ -8,6 +9,7 @@ import type { Point } from "./state";
 
 export class Hands implements Gestures {
   tool: Tool = matchMedia("(pointer: coarse)").matches ? "scroll" : "window";
+  readonly bindings = readBindings(storage());
   /** Where this reader points, on the image. */
   pointer: Point | null = null;
   /** Where scrolling goes: images that way are loaded first. */
@@ -21,6 +23,7 @@ export class Hands implements Gestures {
   scrollBy(steps: number): void {
     const { model } = this.reading;
     this.direction = steps < 0 ? -1 : 1;
+    this.reading.cine.stop(); // a step is for looking at one frame
     this.reading.act(() => model.goTo(model.at + steps) && this.reading.shown());
   }
 
@@ -43,6 +46,13 @@ export class Hands implements Gestures {
 
   fit(): void {
     this.reading.look((image, [, , , ...turning]) => [image.columns / 2, image.rows / 2, 1, ...turning]);
+  }
+
+  magnify(at: Point | null): void {
+    const { lens } = this.reading.screen;
+    if (lens.at === null && at === null) return;
+    lens.at = at;
+    this.reading.draw();
   }
 
   pixelsPerImage(): number {
@@ -81,5 +91,14 @@ export class Hands implements Gestures {
 
   click(at: Point, isTouch: boolean): void {
     this.drawing.choose(at, isTouch);
+  }
+}
+
+/** Asking for it may be forbidden; then nothing was kept. */
+function storage(): Pick<Storage, "getItem"> {
+  try {
+    return localStorage;
+  } catch {
+    return { getItem: () => null };
   }
 }

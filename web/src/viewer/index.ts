@@ -7,7 +7,7 @@
 
 import "./viewer.css";
 
-import { Cine } from "./cine";
+import { Cine, frameMsOf, hasDrifted } from "./cine";
 import { commandsFor } from "./commands";
 import { Drawing } from "./drawing";
 import { Follow, Sender } from "./follow";
@@ -29,6 +29,8 @@ import type { AnyMark, Author, KeyImage, Mark, Point, Presenter, View, ViewState
 import { Strip } from "./strip";
 import { Studies } from "./studies";
 import { Toolbar } from "./toolbar";
+
+const TELL_PLAYING_MS = 1000; // each browser plays by itself
 
 export type { KeyImage, Mark, Presenter, ViewState } from "./state";
 
@@ -82,10 +84,11 @@ class OpenViewer implements Viewer, Reading {
   private readonly studies: Studies;
   private readonly toolbar: Toolbar;
   private readonly marklist: MarkList;
-  private readonly help = keySheet();
+  private readonly help: HTMLDialogElement;
   private readonly closing = new AbortController();
 
   private remotePointer: Point | null = null;
+  private toldAt = 0;
   private nextDraw = 0; // an animation frame, 0 for none
 
   constructor(
@@ -96,6 +99,7 @@ class OpenViewer implements Viewer, Reading {
     this.sender = new Sender(options.onView);
     this.drawing = new Drawing(this, { name: options.me, isMe: true }, options.onMark, options.changesAllMarks);
     this.hands = new Hands(this, this.drawing);
+    this.help = keySheet(this.hands.bindings);
     this.loader = new Loader(imagesRoot, (slice, frame) => {
       if (slice.key !== this.model.slice?.key) return;
       this.model.arrived(slice, frame);
@@ -153,7 +157,7 @@ class OpenViewer implements Viewer, Reading {
   }
 
   view(): ViewState | null {
-    return this.model.state(this.hands.pointer);
+    return this.model.state(this.hands.pointer, this.cine.isPlaying);
   }
 
   refresh(): void {
@@ -202,6 +206,7 @@ class OpenViewer implements Viewer, Reading {
   send(): void {
     if (!this.follow.presenter?.isMe) return;
     const state = this.view();
+    this.toldAt = performance.now();
     if (state) this.sender.offer(state);
   }
 
@@ -251,10 +256,20 @@ class OpenViewer implements Viewer, Reading {
   private adopt(state: ViewState): void {
     const before = this.model.slice?.key;
     this.remotePointer = state.pointer;
-    this.cine.stop();
-    if (!this.model.adopt(state)) this.studies.expect(state);
+    if (!state.playing) this.cine.stop();
+    if (!this.model.adopt(this.cine.isPlaying ? this.playedTo(state) : state)) this.studies.expect(state);
     else if (before === this.model.slice?.key) this.draw();
     else this.shown();
+    if (state.playing) this.cine.start();
+  }
+
+  /** While both play, small differences are left alone: a picture that jumps back and forth is no cine. */
+  private playedTo(state: ViewState): ViewState {
+    const { slice, at, stack } = this.model;
+    const theirs = this.model.find(sliceKey(state.sop, state.frame));
+    if (!slice || theirs?.series !== this.model.series) return state;
+    if (hasDrifted(at, theirs.at, stack.length, frameMsOf(slice))) return state;
+    return { ...state, sop: slice.image.sop, frame: slice.frame };
   }
 
   private rejoin(): void {
@@ -279,9 +294,14 @@ class OpenViewer implements Viewer, Reading {
     const at = (model.at + 1) % model.stack.length;
     const next = model.stack[at];
     const isReady = next !== undefined && this.loader.best(next) !== null;
-    // Not there yet: ask for it, and go on with it when it came.
-    if (isReady) this.act(() => model.goTo(at) && this.shown());
-    else if (model.slice) this.loader.show(model.slice, model.neighbours(1)).catch(() => undefined);
+    if (isReady) {
+      model.goTo(at);
+      this.shown();
+      if (performance.now() - this.toldAt > TELL_PLAYING_MS) this.send();
+    } else if (model.slice) {
+      // Not there yet: ask for it, and go on with it when it came.
+      this.loader.show(model.slice, model.neighbours(1)).catch(() => undefined);
+    }
     return isReady;
   }
 

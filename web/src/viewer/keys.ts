@@ -2,6 +2,8 @@
 
 import { element } from "../dom";
 import { later, t } from "../text";
+import { bindingForm } from "./bindings";
+import type { Bindings } from "./bindings";
 import type { Tool } from "./gestures";
 import { MARK_TOOLS, TOOLS } from "./tools";
 
@@ -42,10 +44,11 @@ const BINDINGS: readonly Binding[] = [
   { keys: ["Home", "End"], shown: "Home End", does: later("Ảnh đầu, ảnh cuối"), run: (c, key) => c.goTo(key === "Home" ? "first" : "last") },
   { keys: ["ArrowLeft", "ArrowRight"], shown: "← →", does: later("Loạt trước, loạt sau"), run: (c, key) => c.stepSeries(key === "ArrowLeft" ? -1 : 1) },
   { keys: ["1", "2", "3", "4", "5", "6", "7", "8", "9"], shown: "1 … 9", does: later("Cửa sổ có sẵn (1: theo tệp)"), run: (c, key) => c.preset(Number(key)) },
-  { keys: ["w"], shown: "W", does: later("Chỉnh cửa sổ bằng cách kéo (chuột phải: luôn là cửa sổ)"), run: (c) => c.use("window") },
+  { keys: ["w"], shown: "W", does: later("Chỉnh cửa sổ bằng cách kéo"), run: (c) => c.use("window") },
   { keys: ["s"], shown: "S", does: later("Cuộn ảnh bằng cách kéo"), run: (c) => c.use("scroll") },
-  { keys: ["p"], shown: "P", does: later("Di chuyển ảnh (hoặc chuột giữa)"), run: (c) => c.use("pan") },
+  { keys: ["p"], shown: "P", does: later("Di chuyển ảnh bằng cách kéo"), run: (c) => c.use("pan") },
   { keys: ["z"], shown: "Z", does: later("Phóng to, thu nhỏ (hoặc Ctrl + lăn chuột)"), run: (c) => c.use("zoom") },
+  { keys: ["m"], shown: "M", does: later("Kính lúp: kéo trên ảnh"), run: (c) => c.use("lens") },
   { keys: ["+", "=", "-"], shown: "+ −", does: later("Phóng to, thu nhỏ từng nấc"), run: (c, key) => c.zoomBy(key === "-" ? 0.8 : 1.25) },
   ...MARK_TOOLS.map((tool): Binding => {
     const { key, does } = TOOLS[tool];
@@ -60,7 +63,7 @@ const BINDINGS: readonly Binding[] = [
   { keys: ["r"], shown: "R", does: later("Xoay phải 90°"), run: (c) => c.turn() },
   { keys: ["h", "v"], shown: "H V", does: later("Lật ngang, lật dọc"), run: (c, key) => c.mirror(key === "h" ? "horizontal" : "vertical") },
   { keys: ["i"], shown: "I", does: later("Đảo đen trắng"), run: (c) => c.invert() },
-  { keys: [" "], shown: later("Phím cách"), does: later("Phát, dừng"), run: (c) => c.play() },
+  { keys: [" "], shown: later("Phím cách"), does: later("Phát, dừng (↑ ↓: dừng và đi từng khung)"), run: (c) => c.play() },
   { keys: ["k"], shown: "K", does: later("Lưu làm ảnh chính cho biên bản"), run: (c) => c.keyImage() },
   { keys: ["b"], shown: "B", does: later("Về cùng người đang dẫn"), run: (c) => c.rejoin() },
   { keys: ["?"], shown: "?", does: later("Bảng phím này"), run: (c) => c.help() },
@@ -85,7 +88,7 @@ export function run(event: KeyboardEvent, commands: Commands): void {
   binding.run(commands, key);
 }
 
-export function keySheet(): HTMLDialogElement {
+export function keySheet(bindings: Bindings): HTMLDialogElement {
   const rows = BINDINGS.map(({ shown, does }) =>
     element("tr", {}, element("th", { scope: "row" }, element("kbd", {}, t(shown))), element("td", {}, t(does))),
   );
@@ -94,7 +97,7 @@ export function keySheet(): HTMLDialogElement {
     "dialog",
     { className: "viewer-dialog", attributes: { "aria-label": t("Phím tắt khi xem ảnh") } },
     element("h2", {}, t("Phím tắt khi xem ảnh")),
-    element("div", { className: "viewer-dialog-body", tabIndex: 0 }, element("table", {}, element("tbody", {}, ...rows))),
+    element("div", { className: "viewer-dialog-body", tabIndex: 0 }, element("table", {}, element("tbody", {}, ...rows)), bindingForm(bindings)),
     element("p", {}, t("Trên màn hình cảm ứng: kéo một ngón để cuộn, hai ngón để phóng và di chuyển.")),
     close,
   );

@@ -54,6 +54,8 @@ export interface Instance extends FrameFacts {
   readonly padding: readonly [number, number] | null;
   readonly voi_lut: string | null;
   readonly frame_ms: number | null;
+  /** How long each frame but the last is shown, where they differ. */
+  readonly frame_times: readonly number[] | null;
   readonly patient_orientation: readonly string[] | null;
   readonly laterality: string | null;
   readonly view_position: string | null;

@@ -112,10 +112,10 @@ export class Model {
     }
   }
 
-  state(pointer: Point | null): ViewState | null {
+  state(pointer: Point | null, playing = false): ViewState | null {
     const { manifest, slice, voi, view } = this;
     if (!manifest || !slice || !voi) return null;
-    return { study: manifest.study, sop: slice.image.sop, frame: slice.frame, voi, view, pointer };
+    return { study: manifest.study, sop: slice.image.sop, frame: slice.frame, voi, view, pointer, playing };
   }
 
   keyImage(): KeyImage | null {

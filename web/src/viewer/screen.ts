@@ -5,6 +5,7 @@ import { t } from "../text";
 import { Corners, spoken } from "./corners";
 import { apply, toScreen } from "./geometry";
 import type { Matrix, Size } from "./geometry";
+import { Lens } from "./lens";
 import { drawMarks } from "./picture";
 import type { Drawn, Labels } from "./picture";
 import type { Model } from "./model";
@@ -34,12 +35,13 @@ export class Screen {
   private readonly leader = element("div", { className: "viewer-leader" });
   private readonly live = element("p", { className: "viewer-live", attributes: { "aria-live": "polite" } });
   private readonly painter = new Painter(this.canvas);
+  readonly lens = new Lens();
   /** Where the words of the marks lie. */
   labels: Labels = new Map();
   private speaking: ReturnType<typeof setTimeout> | undefined;
 
   constructor(host: HTMLElement, { strip, toolbar, marks, caption, remove, help }: Parts) {
-    this.stage.append(this.canvas, this.layer, this.corners.root, this.track, this.leader, this.notice, remove, caption);
+    this.stage.append(this.canvas, this.layer, this.corners.root, this.lens.canvas, this.track, this.leader, this.notice, remove, caption);
     const body = element("div", { className: "viewer-body" }, strip, this.stage, marks, toolbar);
     this.root.append(body, this.live, help);
     host.replaceChildren(this.root);
@@ -65,6 +67,7 @@ export class Screen {
     const { width, height } = this.size;
     const pixels = { width: Math.round(width * ratio), height: Math.round(height * ratio) };
     this.painter.paint(frame, slice, manifest?.luts ?? {}, voi, view, pixels);
+    this.lens.show(frame, slice, manifest?.luts ?? {}, voi, view, this.size);
     this.drawLayer(model, frame, drawn, pixels, ratio);
     const loaded = frame === null ? "" : frame.level === 0 ? "full" : "quick";
     this.corners.show(model, this.size, loaded);

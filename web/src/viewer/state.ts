@@ -26,6 +26,8 @@ export interface ViewState {
   readonly voi: Voi;
   readonly view: View;
   readonly pointer: Point | null;
+  /** Goes on from here by itself, at its own rate. */
+  readonly playing: boolean;
 }
 
 export type MarkTool = "length" | "angle" | "cobb" | "ellipse" | "rectangle" | "probe" | "arrow" | "text" | "freehand";

@@ -1,21 +1,19 @@
 /** The row of controls below the image: with words, all by keyboard too. */
 
 import { element } from "../dom";
-import { later, t } from "../text";
+import { t } from "../text";
+import { WAYS } from "./bindings";
+import type { Way } from "./bindings";
 import type { Tool } from "./gestures";
 import type { Commands } from "./keys";
 import type { WindowPreset } from "./manifest";
 import type { Model } from "./model";
 import type { MarkTool } from "./state";
 import { isMarkTool, MARK_TOOLS, TOOLS } from "./tools";
-import { CT_PRESETS } from "./window";
+import { PRESETS } from "./window";
+import type { Widened } from "./window";
 
-const WAYS: readonly (readonly [Tool, string])[] = [
-  ["window", later("Cửa sổ")],
-  ["scroll", later("Cuộn")],
-  ["pan", later("Di chuyển")],
-  ["zoom", later("Phóng")],
-];
+const SHOWN_WAYS: readonly Way[] = ["window", "scroll", "pan", "zoom"];
 
 /** What there is to do with marks. */
 export interface MarkState {
@@ -26,10 +24,10 @@ export interface MarkState {
   readonly isListOpen: boolean;
 }
 
-/** `voi` null: as the file says; "full": from the darkest to the brightest. */
+/** "file": as the file says; "full": from the darkest to the brightest. */
 export interface Preset {
   readonly name: string;
-  readonly window: WindowPreset | "file" | "full";
+  readonly window: WindowPreset | Widened | "file" | "full";
 }
 
 /** Windows to choose from, in the order of the keys 1 to 9. */
@@ -39,8 +37,8 @@ export function presetsOf({ series, slice }: Model): Preset[] {
     name: window.name || t("theo tệp, số {n}", { n: i + 2 }),
     window,
   }));
-  const ofCt = series.modality === "CT" ? CT_PRESETS.map((window) => ({ name: t(window.name), window })) : [];
-  const presets: Preset[] = [{ name: t("theo tệp"), window: "file" }, ...ofCt, ...ofFile, { name: t("toàn dải"), window: "full" }];
+  const ofModality = (PRESETS[series.modality] ?? []).map((window) => ({ name: t(window.name), window }));
+  const presets: Preset[] = [{ name: t("theo tệp"), window: "file" }, ...ofModality, ...ofFile, { name: t("toàn dải"), window: "full" }];
   return presets.slice(0, 9);
 }
 
@@ -77,6 +75,7 @@ export class Toolbar {
     const keyImage = button(t("Ảnh chính"), () => commands.keyImage());
     keyImage.title = t("Lưu làm ảnh chính cho biên bản: phím K");
     const more = this.menu(t("Thêm"), t("Thêm"), ...[
+      this.tool("lens", t(WAYS.lens), commands),
       button(t("Vừa khung"), () => commands.fit()),
       button(t("Một điểm ảnh một điểm màn hình"), () => commands.actualSize()),
       button(t("Xoay phải"), () => commands.turn()),
@@ -85,7 +84,7 @@ export class Toolbar {
       this.invert,
       button(t("Phím tắt (?)"), () => commands.help()),
     ]);
-    const ways = WAYS.map(([tool, name]) => this.tool(tool, t(name), commands));
+    const ways = SHOWN_WAYS.map((way) => this.tool(way, t(WAYS[way]), commands));
     const pens = this.menu("▾", t("Chọn công cụ đo, vẽ"), ...MARK_TOOLS.map((tool) => this.tool(tool, t(TOOLS[tool].name), commands)), this.undo);
     pens.classList.add("viewer-pens");
     const dragging = group(t("Kéo chuột để"), ...ways, this.pen, pens);

@@ -88,14 +88,37 @@ export function fullVoi(facts: FrameFacts, low: number, high: number): Voi {
   return [(from + to + 1) / 2, Math.max(1, to - from + 1), 0];
 }
 
-/** What a reader of CT expects; names are Vietnamese as spoken. */
-export const CT_PRESETS: readonly WindowPreset[] = [
+/** The file's own window, so many times as wide: where values have no unit of their own. */
+export interface Widened {
+  readonly name: string;
+  readonly times: number;
+}
+
+const BY_CONTRAST: readonly Widened[] = [
+  { name: later("tương phản mạnh"), times: 0.5 },
+  { name: later("tương phản nhẹ"), times: 2 },
+];
+
+/** What a reader expects; names are Vietnamese as spoken. */
+const CT_PRESETS: readonly WindowPreset[] = [
   { name: later("bụng"), center: 40, width: 400 },
   { name: later("phổi"), center: -600, width: 1500 },
   { name: later("xương"), center: 400, width: 1800 },
   { name: later("não"), center: 40, width: 80 },
   { name: later("trung thất"), center: 50, width: 350 },
 ];
+
+/** By Modality; one that is not here has its file's windows alone. */
+export const PRESETS: Readonly<Record<string, readonly (WindowPreset | Widened)[]>> = {
+  CT: CT_PRESETS,
+  CR: BY_CONTRAST,
+  DX: BY_CONTRAST,
+  MG: BY_CONTRAST,
+  MR: BY_CONTRAST,
+  NM: BY_CONTRAST,
+  RF: BY_CONTRAST,
+  XA: BY_CONTRAST,
+};
 
 function lutOf(image: Instance, luts: Readonly<Record<string, VoiLut>>): VoiLut | undefined {
   return image.voi_lut === null ? undefined : luts[image.voi_lut];
