@@ -6,6 +6,7 @@ import { startClocks } from "../clocks";
 import { startDates } from "../dates";
 import { startDialogs, startMenus } from "../dialogs";
 import { startForms } from "../forms";
+import { startLeaving } from "../leaving";
 import { startOfflineNotice } from "../offline";
 import { showWaitingToast } from "../toast";
 
@@ -15,4 +16,5 @@ startDialogs();
 startForms();
 startClocks();
 startDates();
+startLeaving();
 showWaitingToast();
