@@ -221,6 +221,10 @@ RULES: dict[str, Rule] = {
     # share
     f"POST {CASE}/studies": Rule(DOCTOR, asking_doctor),
     f"POST {CASE}/studies/remove": Rule(DOCTOR, asking_doctor),
+    # images ahead of the session
+    "GET /ahead": Rule(SPECIALIST),
+    f"GET {CASE}/arrived": Rule(PARTY, anyone_of_the_case),
+    f"POST {CASE}/arrived": Rule(SPECIALIST, supporting_side),
     # minutes
     f"GET {CASE}/minutes": Rule(PARTY, anyone_of_the_case),
     f"GET {CASE}/minutes/form": Rule(PARTY, anyone_of_the_case),

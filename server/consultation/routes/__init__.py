@@ -1,6 +1,7 @@
 """Every address of the journey, one module a step, in its order. Handlers translate; the steps decide."""
 
 from server.consultation.routes import (
+    ahead,
     api,
     case,
     documents,
@@ -15,7 +16,7 @@ from server.consultation.routes import (
 
 TABLES = tuple(
     module.routes
-    for module in (case, request, documents, triage, schedule, join, share, minutes, outcome, api)
+    for module in (case, request, documents, triage, schedule, join, share, ahead, minutes, outcome, api)
 )
 
 __all__ = ["TABLES"]

@@ -2,6 +2,7 @@
 import "../../styles/app.css";
 import "htmx.org/dist/htmx.esm.min.js";
 
+import { startAhead } from "../aheadsoon";
 import { startClocks } from "../clocks";
 import { startDates } from "../dates";
 import { startDialogs, startMenus } from "../dialogs";
@@ -17,4 +18,5 @@ startForms();
 startClocks();
 startDates();
 startLeaving();
+startAhead();
 showWaitingToast();

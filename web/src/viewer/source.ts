@@ -90,6 +90,7 @@ export class Source {
   }
 }
 
-function nameOf({ study, image, frame }: Slice): FrameName {
+/** How the shelf calls it. */
+export function nameOf({ study, image, frame }: Slice): FrameName {
   return `${study}/${image.instance}/${frame}`;
 }
