@@ -191,6 +191,19 @@ class SharedStudy(Base):
     accepted_by_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"))  # who said: the same patient
 
 
+class Arrival(Base):
+    """How many frames of a study a person's browser has fetched ahead of a session: a number, and when it was told."""
+
+    __tablename__ = "arrivals"
+    __table_args__ = (UniqueConstraint("person_id", "study_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"))
+    study_id: Mapped[int] = mapped_column(BigInteger, ForeignKey(studies.c.id), index=True)
+    frames: Mapped[int]
+    at: Mapped[dt.datetime] = mapped_column(default=now)
+
+
 class Grant(Base):
     """Leave for another hospital to see the case (study_id null) or one study of it."""
 

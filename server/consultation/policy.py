@@ -50,6 +50,9 @@ ROWS = (
     # the case
     Row(f"GET {CASE}", PARTY, party, audit="view", once=True),
     # triage
+    Row("GET /ahead", SPECIALIST),
+    Row(f"GET {CASE}/arrived", PARTY, party),
+    Row(f"POST {CASE}/arrived", SPECIALIST, supporting, audit="fetch-ahead", once=True),
     Row("GET /desk", DESK, audit="list", once=True),
     Row("GET /desk/queue", DESK, audit="list", once=True),
     Row(f"POST {CASE}/take-up", DESK, supporting),

@@ -18,6 +18,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from markupsafe import Markup
 
+from server.platform import keys
 from server.platform.db import HERE, now
 from server.platform.errors import Said, later
 from server.platform.http import CSP, PRINCIPAL, SETTINGS, Problem, csrf_token
@@ -46,6 +47,7 @@ class Shell:
     roles: tuple[str, ...]
     nav: tuple[NavItem, ...]
     csrf: str
+    shelf: str  # the key to what this person's browsers keep on disk: web/src/shelf.ts
     language: str
     theme: str
     is_demo: bool
@@ -99,6 +101,7 @@ def shell(request: web.Request) -> Shell:
         roles=tuple(sorted(role.value for role in who.roles)) if who else (),
         nav=request.app[NAVIGATION](who, request.path) if who else (),
         csrf=csrf_token(request, who) if who else "",
+        shelf=keys.mac(keys.derive(request.app[SETTINGS].key, "shelf"), str(who.person_id)) if who else "",
         language=language(request),
         theme=theme(request),
         is_demo=request.app[SETTINGS].demo,

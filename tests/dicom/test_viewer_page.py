@@ -486,18 +486,17 @@ async def test_on_a_slow_line_the_whole_series_comes_small_before_it_comes_in_fu
     desk: Desk, head: list[Path]
 ) -> None:
     await _put(desk, *head)
-    page = await desk.open()
+    page = await desk.new_page(**DESKTOP)
     line = await page.context.new_cdp_session(page)
     await line.send("Network.enable")
     await line.send(
         "Network.emulateNetworkConditions",
         {"offline": False, "latency": 80, "downloadThroughput": 1_000_000 / 8, "uploadThroughput": 1e6},
     )
-    await line.send("Network.setCacheDisabled", {"cacheDisabled": True})
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     async with page.expect_response("**/series/*/frames?*") as answer:
-        await page.reload(wait_until="commit")
+        await page.goto(desk.url, wait_until="commit")
     await (await answer.value).finished()
     [joined] = [url for url in asked if "/series/" in url and "/frames?" in url]
     assert "level=2" in joined
@@ -508,6 +507,100 @@ async def test_on_a_slow_line_the_whole_series_comes_small_before_it_comes_in_fu
     await page.wait_for_selector('.viewer[data-loaded="quick"]')
     await expect(page.locator(".viewer-bottom-right")).to_contain_text("xem nhanh")
     await expect(page.locator(".viewer-bottom-left")).to_contain_text(f"Ảnh {SLICES}/{SLICES}")
+    await page.wait_for_selector('.viewer[data-loaded="full"]')
+
+
+# --- the shelf: frames that stay on this computer ---
+
+# Everything that lies there: by store, the keys and what JSON can say of the values.
+_SHELF = """async () => {
+  const wait = request => new Promise(done => request.addEventListener("success", () => done(request.result)));
+  const db = await wait(indexedDB.open("hoichan-frames", 1));
+  const found = {};
+  for (const name of ["facts", "bytes", "owner"]) {
+    const store = db.transaction(name).objectStore(name);
+    const [keys, values] = await Promise.all([wait(store.getAllKeys()), wait(store.getAll())]);
+    found[name] = { keys, values: JSON.stringify(values) };
+    if (name === "bytes") found.starts = values.map(value => [...new Uint8Array(value.bytes, 0, 4)]);
+  }
+  db.close();
+  return found;
+}"""
+
+
+async def _shelved(page: Page, whole: int) -> dict[str, Any]:
+    """What lies on the shelf, once so many whole frames do."""
+    async with asyncio.timeout(30):
+        while True:
+            found: dict[str, Any] = await page.evaluate(_SHELF)
+            if sum(row["level"] == 0 for row in json.loads(found["facts"]["values"])) >= whole:
+                return found
+            await asyncio.sleep(0.05)
+
+
+async def test_a_second_visit_takes_the_frames_from_this_computers_disk(desk: Desk, head: list[Path]) -> None:
+    desk.site.shelf = "a word for one person"
+    await _put(desk, *head)
+    page = await desk.open()
+    first = await _seen(page)
+    found = await _shelved(page, SLICES)
+    assert all(
+        re.fullmatch("[0-9a-f]{32}", key) for store in ("facts", "bytes") for key in found[store]["keys"]
+    )
+    told = found["facts"]["values"] + found["owner"]["values"]
+    assert not any(word in told for word in ("1.2.826", "NGUY", "BN0001", desk.site.shelf))
+    assert [0xFF, 0x4F, 0xFF, 0x51] not in found["starts"]  # no codestream as it is
+
+    async def refuse(route: Route) -> None:
+        await route.abort()
+
+    await page.route("**/frames**", refuse)
+    await page.reload()
+    assert await _seen(page) == first
+    await page.keyboard.press("End")
+    await page.wait_for_selector('.viewer[data-loaded="full"]')
+    await expect(page.locator(".viewer-bottom-left")).to_contain_text(f"Ảnh {SLICES}/{SLICES}")
+
+    desk.site.shelf = "a word for somebody else"
+    await page.reload()
+    await expect(page.get_by_text("Mất kết nối nên chưa tải được ảnh.")).to_be_visible()
+    left = await page.evaluate(_SHELF)
+    assert (left["facts"]["keys"], left["bytes"]["keys"]) == ([], [])
+
+
+async def test_the_shelf_lets_go_what_was_not_used_for_longest(desk: Desk) -> None:
+    page = await desk.new_page(**DESKTOP)
+    await page.goto(desk.url)
+    left = await page.evaluate(
+        """async () => {
+          const shelf = await window.harness.Shelf.open("word", 1000);
+          const facts = { cuts: [200, 20], low: 0, high: 1, bits: 8, signed: false };
+          const put = (n, level) =>
+            shelf.put(`1/${n}/1`, { media: "image/jphc", facts, bytes: new Uint8Array(200).fill(n).buffer }, level);
+          for (const n of [1, 2, 3, 4]) {
+            await put(n, 0);
+            await new Promise(done => setTimeout(done, 5)); // so that one is older than the other
+          }
+          await put(3, 2); // a smaller one takes nothing away
+          await put(5, 2);
+          await put(5, 0);
+          const found = await Promise.all([1, 2, 3, 4, 5].map(n => shelf.has(`1/${n}/1`, 0)));
+          const fifth = await shelf.get("1/5/1");
+          shelf.close();
+          const again = await window.harness.Shelf.open("word");
+          const third = await again.get("1/3/1");
+          return { found, level: third.level, fifth: [...new Uint8Array(fifth.bytes)], none: await again.get("1/9/1") };
+        }"""
+    )
+    assert left == {"found": [False, True, True, True, True], "level": 0, "fifth": [5] * 200, "none": None}
+
+
+async def test_without_storage_all_is_as_it_was(desk: Desk, head: list[Path]) -> None:
+    desk.site.shelf = "a word"
+    await _put(desk, *head)
+    page = await desk.new_page(**DESKTOP)
+    await page.add_init_script("Object.defineProperty(window, 'indexedDB', { value: undefined })")
+    await page.goto(desk.url)
     await page.wait_for_selector('.viewer[data-loaded="full"]')
 
 

@@ -37,6 +37,7 @@ class Site:
     seen: list[int] = field(default_factory=list)
     lists: int = 0
     quarantined: list[tuple[int, str, str, str, int, str]] = field(default_factory=list)
+    shelf: str = ""  # the key to the browser's shelf of frames; without one there is none
     public_url: str = ""
     headers: dict[str, str] = field(default_factory=lambda: {"X-Of-The-Server": "1"})
 
@@ -86,7 +87,7 @@ class Site:
         app = web.Application(middlewares=[_refusals])
         app.add_routes(viewer_routes("/images", self))
         if dist is not None:
-            app.router.add_get("/", _page(dist))
+            app.router.add_get("/", _page(dist, self))
             app.router.add_get("/page.css", _style)
             app.router.add_static("/static", dist)
         return app
@@ -115,15 +116,17 @@ async def _style(_request: web.Request) -> web.StreamResponse:
     return web.Response(text="html, body, main { height: 100%; margin: 0 }", content_type="text/css")
 
 
-def _page(dist: Path) -> Handler:
+def _page(dist: Path, site: Site) -> Handler:
     built = json.loads((dist / ".vite" / "manifest.json").read_text())["src/viewer/harness/main.ts"]
-    page = f"""<!doctype html><html lang="vi"><meta charset="utf-8"><title>Xem ảnh</title>
+    page = f"""<!doctype html><html lang="vi"><meta charset="utf-8"><title>Xem ảnh</title>$SHELF
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <link rel="stylesheet" href="/page.css"><link rel="stylesheet" href="/static/{built["css"][0]}">
     <main id="viewer"></main><script type="module" src="/static/{built["file"]}"></script></html>"""
 
     async def answer(_request: web.Request) -> web.StreamResponse:
-        return web.Response(text=page, content_type="text/html", headers={"Content-Security-Policy": _POLICY})
+        shelf = f'<meta name="shelf" content="{site.shelf}">' if site.shelf else ""
+        text, headers = page.replace("$SHELF", shelf), {"Content-Security-Policy": _POLICY}
+        return web.Response(text=text, content_type="text/html", headers=headers)
 
     return answer
 

@@ -226,6 +226,10 @@ RULES: dict[str, Rule] = {
     f"GET {CASE}/reading": Rule(PARTY, anyone_of_the_case),
     f"GET {CASE}/marks": Rule(PARTY, anyone_of_the_case),
     f"POST {CASE}/marks": Rule(TABLE, anyone_of_the_case),
+    # images ahead of the session
+    "GET /ahead": Rule(SPECIALIST),
+    f"GET {CASE}/arrived": Rule(PARTY, anyone_of_the_case),
+    f"POST {CASE}/arrived": Rule(SPECIALIST, supporting_side),
     # minutes
     f"GET {CASE}/minutes": Rule(PARTY, anyone_of_the_case),
     f"GET {CASE}/minutes/form": Rule(PARTY, anyone_of_the_case),

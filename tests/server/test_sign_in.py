@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import re
 import time
 
 import pytest
@@ -107,6 +108,16 @@ async def test_signing_out_ends_the_cookie_and_clears_the_browser(house: House) 
     assert "storage" in got.headers["Clear-Site-Data"]
     house.forget()
     assert (await browser.get("/sessions")).status == 401
+
+
+async def test_each_person_has_a_key_of_their_own_for_what_the_browser_keeps(house: House) -> None:
+    found = []
+    for name in ("doctor.L", "doctor.L", "specialist.P"):
+        page = (await (await house.a_browser(name)).get("/sessions")).text
+        found.append(re.findall('<meta name="shelf" content="([0-9a-f]{64})">', page))
+    assert found[0] == found[1] != found[2]
+    assert [len(words) for words in found] == [1, 1, 1]
+    assert 'name="shelf"' not in (await Caller(house).get("/sign-in")).text
 
 
 async def test_a_stranger_who_guesses_does_not_lock_the_owner_out(house: House) -> None:

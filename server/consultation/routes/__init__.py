@@ -1,6 +1,7 @@
 """Every address of the journey, one module a step, in its order. Handlers translate; the steps decide."""
 
 from server.consultation.routes import (
+    ahead,
     api,
     case,
     documents,
@@ -16,7 +17,20 @@ from server.consultation.routes import (
 
 TABLES = tuple(
     module.routes
-    for module in (case, request, documents, triage, schedule, join, share, marks, minutes, outcome, api)
+    for module in (
+        case,
+        request,
+        documents,
+        triage,
+        schedule,
+        join,
+        share,
+        ahead,
+        marks,
+        minutes,
+        outcome,
+        api,
+    )
 )
 
 __all__ = ["TABLES"]

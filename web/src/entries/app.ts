@@ -2,10 +2,12 @@
 import "../../styles/app.css";
 import "htmx.org/dist/htmx.esm.min.js";
 
+import { startAhead } from "../aheadsoon";
 import { startClocks } from "../clocks";
 import { startDates } from "../dates";
 import { startDialogs, startMenus } from "../dialogs";
 import { startForms } from "../forms";
+import { startLeaving } from "../leaving";
 import { startOfflineNotice } from "../offline";
 import { showWaitingToast } from "../toast";
 
@@ -15,4 +17,6 @@ startDialogs();
 startForms();
 startClocks();
 startDates();
+startLeaving();
+startAhead();
 showWaitingToast();

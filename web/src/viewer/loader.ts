@@ -243,6 +243,10 @@ export class Loader {
   }
 
   private async load(job: Job): Promise<void> {
+    const stored = await this.source.stored(job.slice);
+    if (stored?.level === 0) return this.decode(job.slice, stored, 0);
+    if (stored && !this.peek(job.slice)) this.decode(job.slice, stored, stored.level).catch(() => undefined);
+    job.abort.signal.throwIfAborted();
     const coded = await this.source.frame(job.slice, job.abort.signal, this.previewer(job));
     this.wholeBytes = 0.7 * this.wholeBytes + 0.3 * coded.bytes.byteLength;
     await this.decode(job.slice, coded, 0);

@@ -111,10 +111,10 @@ export class NotLoaded extends Error {
 }
 
 /** GET, with refusals as NotLoaded. Aborting throws AbortError as fetch does. */
-export async function get(url: string, signal?: AbortSignal): Promise<Response> {
+export async function get(url: string, signal?: AbortSignal, cache: RequestCache = "default"): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(url, { credentials: "same-origin", ...(signal && { signal }) });
+    response = await fetch(url, { credentials: "same-origin", cache, ...(signal && { signal }) });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new NotLoaded(0, "");

@@ -1,10 +1,12 @@
 /** A page with nothing but the viewer, for its tests in a real browser. What the viewer tells is kept in the page. */
 
+import { Shelf } from "../../shelf";
 import { openViewer } from "..";
 import type { Viewer } from "..";
 
 interface Harness {
   readonly viewer: Viewer;
+  readonly Shelf: typeof Shelf;
   readonly told: { readonly what: "view" | "mark" | "key-image"; readonly data: unknown }[];
 }
 
@@ -25,5 +27,5 @@ if (root) {
     onMark: (data) => told.push({ what: "mark", data }),
     onKeyImage: (data) => told.push({ what: "key-image", data }),
   });
-  window.harness = { viewer, told };
+  window.harness = { viewer, Shelf, told };
 }
