@@ -47,6 +47,12 @@ REASONS: Final[dict[str, str]] = {
     "wrong-study": later(
         "Ảnh thuộc ca chụp khác với ca được nêu khi gửi. Hãy gửi lại vào đúng ca chụp của ảnh."
     ),
+    "not-a-photo": later("Tệp này không phải ảnh chụp JPG hoặc PNG. Hãy chọn ảnh chụp phim rồi gửi lại."),
+    "photo-heic": later(
+        "Ảnh HEIC của iPhone chưa đọc được ở đây. Vào Cài đặt > Camera > Định dạng, chọn “Tương thích nhất” "
+        "rồi chụp lại, hoặc gửi ảnh JPG."
+    ),
+    "photo-broken": later("Ảnh chụp bị hỏng, không đọc được. Hãy chụp lại rồi gửi."),
     "checksum": later("Dữ liệu nhận được không khớp mã kiểm tra. Hãy gửi lại tệp."),
     "unavailable": later("Hệ thống chưa kiểm tra được tệp. Hãy gửi lại sau ít phút."),
 }

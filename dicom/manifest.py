@@ -174,6 +174,8 @@ def image(header: Header, luts: Luts) -> Json:
     regions = _us_regions(header)
     return {
         "photometric": _photometric(header),
+        # A photo of a film (PS3.3 C.8.6.1), not a capture that a workstation made of its own screen.
+        "is_film": header.text("ConversionType") == "DF",
         "spacing": _spacing(header, measures, modality, bool(regions)),
         "aspect": _aspect(header, measures),
         "padding": _padding(header),

@@ -195,12 +195,17 @@ def _same_birth(birth: BirthDate, header: str) -> bool:
     return birth.may_equal(other)
 
 
+def must_take_studies(case: Consultation, by: Principal) -> None:
+    """Raises WrongStage where studies are not tied to the case, or not by them."""
+    if case.side_of(by) is not Side.ASKING or case.stage in CLOSED:
+        raise WrongStage
+
+
 async def attach(
     session: AsyncSession, case: Consultation, study_id: int, by: Principal, *, same_patient: bool
 ) -> None:
     """Tie a study of the own hospital to the case. Raises OtherPatient until a person says it is the same."""
-    if case.side_of(by) is not Side.ASKING or case.stage in CLOSED:
-        raise WrongStage
+    must_take_studies(case, by)
     row = await own_study(session, study_id, by)
     kinds = differences(case, row)
     if kinds and not same_patient:

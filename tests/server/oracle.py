@@ -200,6 +200,7 @@ RULES: dict[str, Rule] = {
     f"POST {CASE}/answer-more": Rule(DOCTOR, asking_doctor),
     f"POST {CASE}/hand-over": Rule(DOCTOR, asking_doctor),
     f"POST {CASE}/documents": Rule(DOCTOR, asking_doctor),
+    f"POST {CASE}/films": Rule(DOCTOR, asking_doctor),
     f"GET {CASE}/documents/{{document}}": Rule(PARTY, anyone_of_the_case),
     f"DELETE {CASE}/documents/{{document}}": Rule(DOCTOR, asking_doctor),
     # triage

@@ -4,6 +4,7 @@ from server.consultation.routes import (
     api,
     case,
     documents,
+    films,
     join,
     minutes,
     outcome,
@@ -15,7 +16,7 @@ from server.consultation.routes import (
 
 TABLES = tuple(
     module.routes
-    for module in (case, request, documents, triage, schedule, join, share, minutes, outcome, api)
+    for module in (case, request, documents, films, triage, schedule, join, share, minutes, outcome, api)
 )
 
 __all__ = ["TABLES"]

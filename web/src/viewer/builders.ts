@@ -14,6 +14,7 @@ export function anImage(changes: Partial<Instance> = {}): Instance {
     rows: 200,
     columns: 100,
     photometric: "MONOCHROME2",
+    is_film: false,
     spacing: { kind: null, reason: "no-spacing" },
     aspect: 1,
     padding: null,

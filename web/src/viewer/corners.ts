@@ -40,7 +40,7 @@ export class Corners {
     this.write("top-left", [manifest.patient.name.toLocaleUpperCase("vi"), patientLine(manifest)]);
     this.write("top-right", [dateText(manifest.date), manifest.description, series.body_part, lateralityText(slice.image.laterality)]);
     this.write("bottom-left", [seriesLine(series), imageLine(model), thicknessLine(model)]);
-    this.write("bottom-right", [mirrorLine(model.view), shownLine(model, viewport), loadedText(loaded), t("hỗ trợ hội chẩn, không dùng để chẩn đoán")]);
+    this.write("bottom-right", [mirrorLine(model.view), shownLine(model, viewport), loadedText(loaded), filmLine(model), t("hỗ trợ hội chẩn, không dùng để chẩn đoán")]);
     const letters = edges(slice.facts, slice.image, model.view);
     for (const [side, label] of this.sides) setText(label, letters?.[side] ?? "");
   }
@@ -146,6 +146,10 @@ function mirrorLine([, , , , flipH, flipV]: View): string {
 function loadedText(loaded: "full" | "quick" | ""): string {
   if (loaded === "full") return t("đầy đủ");
   return loaded === "quick" ? t("xem nhanh, đang tải đầy đủ") : t("đang tải…");
+}
+
+export function filmLine({ slice }: Model): string {
+  return slice?.image.is_film ? t("Ảnh chụp phim: không dùng để đo") : "";
 }
 
 function lateralityText(laterality: string | null): string {

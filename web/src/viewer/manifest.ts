@@ -48,6 +48,8 @@ export interface Instance extends FrameFacts {
   readonly rows: number;
   readonly columns: number;
   readonly photometric: "MONOCHROME1" | "MONOCHROME2" | "RGB";
+  /** A photo of a film: nothing on it can be measured. */
+  readonly is_film: boolean;
   readonly spacing: Spacing;
   /** Height of a pixel divided by its width. */
   readonly aspect: number;
