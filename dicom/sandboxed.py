@@ -33,6 +33,7 @@ FUNCTIONS: Final[dict[str, str]] = {
     "encode_frames": "dicom.pyramid:encode_frames",
     "picture": "dicom.thumbnail:picture",
     "thumbnail": "dicom.thumbnail:thumbnail",
+    "rendered": "dicom.rendering:rendered",
     "voi_lut": "dicom.frames:voi_lut",
     "frame_table": "dicom.fragments:frame_table",
     "bulk_value": "dicom.fragments:bulk_value",

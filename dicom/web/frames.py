@@ -57,7 +57,7 @@ class Frames:
 
     async def frames(self, request: web.Request) -> web.StreamResponse:
         located = await self._archive.instance(request)
-        numbers = _numbers(request.match_info["frames"], located.frames)
+        numbers = numbers_of(request.match_info["frames"], located.frames)
         offer = choose(request, _offers(located, is_one=len(numbers) == 1))
         if not offer.is_multipart:
             frame = await self._frame(located, numbers[0])
@@ -171,7 +171,7 @@ def _content_type(located: Located) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _numbers(text: str, frames: int) -> tuple[int, ...]:
+def numbers_of(text: str, frames: int) -> tuple[int, ...]:
     """The frames that the path lists, counted from 1. Raises Malformed or NotHere."""
     if not _NUMBERS.fullmatch(text):
         raise Malformed(later("Danh sách khung hình phải là các số cách nhau bằng dấu phẩy, ví dụ 1,2,3."))

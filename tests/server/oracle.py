@@ -279,6 +279,14 @@ for _tail in (
     "/series/{series}/instances/{instance}/metadata",
     "/series/{series}/instances/{instance}/frames/{frames}",
     "/series/{series}/instances/{instance}/bulkdata/{element}",
+    "/rendered",
+    "/series/{series}/rendered",
+    "/series/{series}/instances/{instance}/rendered",
+    "/series/{series}/instances/{instance}/frames/{frames}/rendered",
+    "/thumbnail",
+    "/series/{series}/thumbnail",
+    "/series/{series}/instances/{instance}/thumbnail",
+    "/series/{series}/instances/{instance}/frames/{frames}/thumbnail",
 ):
     RULES[f"GET /dicom-web/studies/{{study}}{_tail}"] = IMAGES
     RULES[f"GET {CASE}/dicom-web/studies/{{study}}{_tail}"] = CASE_IMAGES
