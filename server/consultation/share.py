@@ -62,6 +62,7 @@ class StudyLine:
     instances: int
     received_at_ms: int
     source: str
+    other_patients: int  # images that name somebody else
     cover: int | None  # the series whose middle image stands for the study
 
 
@@ -89,6 +90,7 @@ def line(row: Row[Any]) -> StudyLine:
         instances=row.instance_count,
         received_at_ms=row.received_at_ms,
         source=row.source,
+        other_patients=row.other_patients,
         cover=row.cover,
     )
 
