@@ -47,6 +47,12 @@ REASONS: Final[dict[str, str]] = {
     "wrong-study": later(
         "Ảnh thuộc ca chụp khác với ca được nêu khi gửi. Hãy gửi lại vào đúng ca chụp của ảnh."
     ),
+    "not-a-photo": later("Tệp này không phải ảnh chụp JPG hoặc PNG. Hãy chọn ảnh chụp phim rồi gửi lại."),
+    "photo-heic": later(
+        "Ảnh HEIC của iPhone chưa đọc được ở đây. Vào Cài đặt > Camera > Định dạng, chọn “Tương thích nhất” "
+        "rồi chụp lại, hoặc gửi ảnh JPG."
+    ),
+    "photo-broken": later("Ảnh chụp bị hỏng, không đọc được. Hãy chụp lại rồi gửi."),
     "checksum": later("Dữ liệu nhận được không khớp mã kiểm tra. Hãy gửi lại tệp."),
     "unavailable": later("Hệ thống chưa kiểm tra được tệp. Hãy gửi lại sau ít phút."),
 }
@@ -96,6 +102,37 @@ class Summary:
     @property
     def patient_name_key(self) -> str:
         return name_key(self.patient_name)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Whom an image or a study names, as in the file; "" for what it leaves out."""
+
+    patient_id: str
+    patient_name: str
+    birth_date: str
+    sex: str
+
+    def differs_from(self, other: Named) -> bool:
+        """Whether these cannot be one person. What one of them leaves out is no difference, nor is a second script."""
+        pairs = (
+            (self.patient_id, other.patient_id),
+            (_first_script(self.patient_name), _first_script(other.patient_name)),
+            (
+                _if(self.birth_date, len(self.birth_date) == 8),
+                _if(other.birth_date, len(other.birth_date) == 8),
+            ),
+            (_if(self.sex, self.sex in ("M", "F")), _if(other.sex, other.sex in ("M", "F"))),
+        )
+        return any(ours and theirs and ours != theirs for ours, theirs in pairs)
+
+
+def _first_script(name: str) -> str:
+    return name_key(name.partition("=")[0])
+
+
+def _if(text: str, is_known: bool) -> str:
+    return text if is_known else ""
 
 
 def name_key(name: str) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
+from dicom.instance import Named
 from dicom.keywords import tag_of
 
 Json = dict[str, Any]
@@ -110,6 +111,7 @@ def study(row: Json, series_rows: list[Json], instance_rows: list[Json]) -> Json
     of_series: dict[int, list[Json]] = {}
     for found in instance_rows:
         of_series.setdefault(found["series_id"], []).append(found)
+    whole = Named(row["patient_id"], row["patient_name"], row["patient_birth_date"], row["patient_sex"])
     any_header = Header(instance_rows[0]["header"]) if instance_rows else Header({})
     return {
         "study": row["id"],
@@ -117,8 +119,9 @@ def study(row: Json, series_rows: list[Json], instance_rows: list[Json]) -> Json
         "date": row["study_date"],
         "time": row["study_time"],
         "description": row["description"],
+        "other_patients": row["other_patients"],
         "series": [
-            _series(found, of_series[found["id"]], luts)
+            _series(found, of_series[found["id"]], luts, whole)
             for found in sorted(series_rows, key=in_order)
             if found["id"] in of_series
         ],
@@ -138,26 +141,31 @@ def put_voi_lut(header: Json, words: bytes) -> None:
     lut[_tag("LUTData")] = {"vr": "OW", "InlineBinary": base64.b64encode(words).decode()}
 
 
-def _series(row: Json, instance_rows: list[Json], luts: Luts) -> Json:
+def _series(row: Json, instance_rows: list[Json], luts: Luts, whole: Named) -> Json:
     return {
         "series": row["id"],
         "number": row["number"],
         "modality": row["modality"],
         "description": row["description"],
         "body_part": row["body_part"],
-        "instances": [_instance(found, luts) for found in sorted(instance_rows, key=in_order)],
+        "instances": [_instance(found, luts, whole) for found in sorted(instance_rows, key=in_order)],
     }
 
 
-def _instance(row: Json, luts: Luts) -> Json:
+def _instance(row: Json, luts: Luts, whole: Named) -> Json:
+    header = Header(row["header"])
+    who = named(header)
     return {
+        "other_patient": display_name(who.patient_name) or who.patient_id
+        if who.differs_from(whole)
+        else None,
         "instance": row["id"],
         "sop": row["sop_uid"],
         "number": row["number"],
         "frames": row["frames"],
         "rows": row["rows"],
         "columns": row["columns"],
-        **image(Header(row["header"]), luts),
+        **image(header, luts),
     }
 
 
@@ -176,6 +184,8 @@ def image(header: Header, luts: Luts) -> Json:
     regions = _us_regions(header)
     return {
         "photometric": _photometric(header),
+        # A photo of a film (PS3.3 C.8.6.1), not a capture that a workstation made of its own screen.
+        "is_film": header.text("ConversionType") == "DF",
         "spacing": _spacing(header, measures, modality, bool(regions)),
         "aspect": _aspect(header, measures),
         "padding": _padding(header),
@@ -201,6 +211,18 @@ def patient(header: Header, row: Json) -> Json:
         "sex": row["patient_sex"],
         "age": header.text("PatientAge"),
     }
+
+
+def named(header: Header) -> Named:
+    """Whom this image names, in the first script of it."""
+    names = header.values("PatientName")
+    name = names[0].get("Alphabetic", "") if names and isinstance(names[0], dict) else ""
+    return Named(
+        header.text("PatientID"),
+        name if isinstance(name, str) else "",
+        header.text("PatientBirthDate"),
+        header.text("PatientSex"),
+    )
 
 
 def display_name(name: str) -> str:

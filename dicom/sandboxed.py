@@ -29,9 +29,11 @@ from dicom.instance import BadInstance
 # What may be run, by name. Every module is imported in the starter, before any child is forked.
 FUNCTIONS: Final[dict[str, str]] = {
     "summarise": "dicom.parsing:summarise",
+    "capture": "dicom.film:capture",
     "encode_frames": "dicom.pyramid:encode_frames",
     "picture": "dicom.thumbnail:picture",
     "thumbnail": "dicom.thumbnail:thumbnail",
+    "rendered": "dicom.rendering:rendered",
     "voi_lut": "dicom.frames:voi_lut",
     "frame_table": "dicom.fragments:frame_table",
     "bulk_value": "dicom.fragments:bulk_value",

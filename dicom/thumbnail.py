@@ -22,8 +22,8 @@ def thumbnail(path: Path, number: int) -> bytes:
     """Return a frame, counted from 1 (0: the middle one), as a JPEG of 160 pixels. Raises BadInstance."""
     with opened(path) as image:
         pixels = frame_pixels(image, number or (image.frames + 1) // 2)
-        small = _shrunk(pixels, _aspect(image.ds))
-        shown = small if pixels.ndim == 3 else _grey(small, image)
+        small = _shrunk(pixels, aspect(image.ds))
+        shown = small if pixels.ndim == 3 else grey(small, image)
         return bytes(imagecodecs.jpeg8_encode(np.rint(shown).astype(np.uint8), level=_QUALITY))
 
 
@@ -33,7 +33,7 @@ def picture(path: Path, number: int, center: float, width: float, inverted: bool
     """
     with opened(path) as image:
         pixels = frame_pixels(image, number)
-        small = _shrunk(pixels, _aspect(image.ds), side_px)
+        small = _shrunk(pixels, aspect(image.ds), side_px)
         if pixels.ndim == 3:
             shown = small
         else:
@@ -43,11 +43,11 @@ def picture(path: Path, number: int, center: float, width: float, inverted: bool
         return bytes(imagecodecs.jpeg8_encode(np.rint(shown).astype(np.uint8), level=_QUALITY))
 
 
-def _shrunk(pixels: Pixels, aspect: float, side_px: int = SIDE_PX) -> Pixels:
+def _shrunk(pixels: Pixels, shape: float, side_px: int = SIDE_PX) -> Pixels:
     """Means of blocks, so that thin lines stay."""
     rows, columns = pixels.shape[:2]
-    across = max(1, math.ceil(max(columns, rows * aspect) / side_px))
-    down = max(1, min(rows, round(across / aspect)))
+    across = max(1, math.ceil(max(columns, rows * shape) / side_px))
+    down = max(1, min(rows, round(across / shape)))
     across = min(across, columns)
     cut = pixels[: rows // down * down, : columns // across * across]
     blocks = cut.reshape(rows // down, down, columns // across, across, *pixels.shape[2:])
@@ -55,13 +55,13 @@ def _shrunk(pixels: Pixels, aspect: float, side_px: int = SIDE_PX) -> Pixels:
     return means
 
 
-def _aspect(ds: Dataset) -> float:
+def aspect(ds: Dataset) -> float:
     pair = ds.get("PixelSpacing") or ds.get("PixelAspectRatio") or (1, 1)
     height, width = float(pair[0]), float(pair[1])
     return min(4.0, max(0.25, height / width)) if height > 0 and width > 0 else 1.0
 
 
-def _grey(stored: Pixels, image: Image) -> Pixels:
+def grey(stored: Pixels, image: Image) -> Pixels:
     ds = image.ds
     values = stored if "ModalityLUTSequence" in ds else apply_modality_lut(stored, ds)
     center, width = _first(ds.get("WindowCenter")), _first(ds.get("WindowWidth"))

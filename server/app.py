@@ -27,7 +27,7 @@ from server.authenticate import Authenticator
 from server.consultation import icd10, join, words
 from server.consultation import routes as consultation
 from server.consultation.model import Consultation
-from server.consultation.routes.ports import HUB, PICTURE, STORE
+from server.consultation.routes.ports import FILMS, HUB, PICTURE, STORE
 from server.consultation.views.lines import WHOLE
 from server.imaging import Imaging, policy_rows
 from server.pacs.model import PacsConnection, Retrieval
@@ -85,6 +85,7 @@ def build_app(settings: Settings) -> web.Application:
     app[HUB] = hub
     app[STORE] = imaging.store
     app[PICTURE] = imaging.picture
+    app[FILMS] = imaging
     _add_pages(app)
     app.add_routes(signal_routes("/signal", hub, rooms.admit, [settings.origin]))
     app.add_routes(linecheck_routes("/signal/check", [settings.origin], hub.ice))

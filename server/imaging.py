@@ -1,15 +1,16 @@
 """Where the service and the DICOM library meet: what `dicom/` asks of its host, answered from our tables."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 from sqlalchemy import Select, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dicom import index
+from dicom import index, ingest
 from dicom.framecache import FrameCache
 from dicom.fresh import Fresh
 from dicom.ingest import Committed, Quarantined, Received
@@ -139,6 +140,18 @@ class Imaging:
                 enqueue(session, "frames", study_id=study_id)
             ring(session, INBOX.format(owner_id))
         return committed
+
+    async def film(self, by: Principal, photo: Path, header: Mapping[str, str]) -> int:
+        """Make a photo of a film an image of the hospital's own: the id of its study. Raises BadInstance."""
+        made: bytes = await self.sandbox.run("capture", path=photo, header=dict(header))
+        with self.store.new(by.hospital_id) as writer:
+            writer.write(made)
+            received = await ingest.check(writer, self.sandbox)
+        [committed] = await self.receive(by.hospital_id, [received], "upload")
+        return committed.study_id
+
+    async def refused_film(self, by: Principal, file: Quarantined) -> None:
+        await self.quarantine(by.hospital_id, [file], "upload", f"membership:{by.membership_id}")
 
     async def make_frames(self, study_id: int) -> None:
         """Write the frame cache of a study's instances; what cannot be shown is noted with the reason."""

@@ -56,7 +56,7 @@ OWNERS = {
     "babel": "server.platform.pages",
     "cryptography": "server.platform.keys",
     "icalendar": "server.consultation.schedule server.consultation.calendar",
-    "imagecodecs": "dicom.pyramid dicom.thumbnail",
+    "imagecodecs": "dicom.film dicom.pyramid dicom.rendering dicom.thumbnail",
     "jinja2": "server.platform.pages",
     "limits": "server.people.sign_in",
     "numpy": "dicom.*",

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from dicom.index.tables import instances, series, studies
 from dicom.ingest import Committed, Received
-from dicom.instance import Summary
+from dicom.instance import Named, Summary
 
 Executor: TypeAlias = AsyncConnection | AsyncSession
 
@@ -31,6 +31,7 @@ _DESCRIBED: Final = {
     "accession_number": "accession_number",
     "description": "study_description",
 }
+_WHO: Final = ("patient_id", "patient_name", "patient_birth_date", "patient_sex")  # as `Named` has them
 # Columns of an instance that are fields of its Summary.
 _COPIED: Final = [
     "sop_uid",
@@ -107,7 +108,7 @@ def _statements(dialect: str) -> _Statements:
         index_elements=[instances.c.series_id, instances.c.sop_uid]
     )
     return _Statements(
-        study.returning(studies.c.id),
+        study.returning(studies.c.id, *(studies.c[name] for name in _WHO)),
         one_series.returning(series.c.id, series.c.instance_count),
         instance.returning(instances.c.id),
     )
@@ -124,7 +125,11 @@ _count_series = (
 _count_study = (
     update(studies)
     .where(studies.c.id == bindparam("of_study"))
-    .values(instance_count=studies.c.instance_count + bindparam("new"), changed_at_ms=bindparam("now"))
+    .values(
+        instance_count=studies.c.instance_count + bindparam("new"),
+        other_patients=studies.c.other_patients + bindparam("others"),
+        changed_at_ms=bindparam("now"),
+    )
 )
 
 
@@ -139,6 +144,8 @@ class _Adding:
         self._source = source
         self._now_ms = now_ms
         self._study_ids: dict[str, int] = {}
+        self._named: dict[int, Named] = {}
+        self._others: Counter[int] = Counter()
         self._series_ids: dict[tuple[int, str], int] = {}
         self._new_instances: dict[tuple[int, int], int] = {}
         self._with_new_series: set[int] = set()
@@ -162,7 +169,9 @@ class _Adding:
             "received_at_ms": self._now_ms,
             "changed_at_ms": self._now_ms,
         }
-        return int((await self._connection.execute(self._say.study, values)).scalar_one())
+        study_id, *who = (await self._connection.execute(self._say.study, values)).one()
+        self._named[study_id] = Named(*who)
+        return int(study_id)
 
     async def _series(self, study_id: int, summary: Summary) -> int:
         values = {
@@ -192,6 +201,8 @@ class _Adding:
         if instance_id is not None:
             key = study_id, series_id
             self._new_instances[key] = self._new_instances.get(key, 0) + 1
+            who = Named(*(getattr(summary, name) for name in _WHO))
+            self._others[study_id] += who.differs_from(self._named[study_id])
             return Committed(study_id, series_id, instance_id, is_new=True)
         which = {"in_series": series_id, "named": summary.sop_uid}
         instance_id, blob = (await self._connection.execute(_known_instance, which)).one()
@@ -207,7 +218,12 @@ class _Adding:
             in_study[study_id] += new
             await self._connection.execute(_count_series, {"of_series": series_id, "new": new})
         for study_id, new in in_study.items():
-            which = {"of_study": study_id, "new": new, "now": self._now_ms}
+            which = {
+                "of_study": study_id,
+                "new": new,
+                "others": self._others[study_id],
+                "now": self._now_ms,
+            }
             await self._connection.execute(_count_study, which)
         for study_id in self._with_new_series & in_study.keys():
             await self._describe_series(study_id)

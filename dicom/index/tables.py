@@ -57,6 +57,7 @@ studies = Table(
     _text("modalities"),
     _count("series_count"),
     _count("instance_count"),
+    _count("other_patients"),  # instances that name somebody else than the study
     Column("source", Text, nullable=False),
     Column("received_at_ms", BigInteger, nullable=False),
     Column("changed_at_ms", BigInteger, nullable=False),

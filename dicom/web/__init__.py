@@ -9,21 +9,24 @@ from dicom.query import Level
 from dicom.web.archive import Archive
 from dicom.web.frames import Frames
 from dicom.web.qido import Qido
+from dicom.web.rendered import Rendered
 from dicom.web.stow import Stow
 from dicom.web.wado import Wado
 
 STUDY = "/studies/{study}"
 SERIES = STUDY + "/series/{series}"
 INSTANCE = SERIES + "/instances/{instance}"
+FRAMES = INSTANCE + "/frames/{frames}"
 
 
 def routes(prefix: str, ports: Ports) -> list[web.RouteDef]:
     """The DICOMweb services (PS3.18 10) below `prefix`, which may hold a variable of the server's own."""
     archive = Archive(prefix, ports)
     qido, wado, frames, stow = Qido(archive), Wado(archive), Frames(archive), Stow(archive)
+    rendered = Rendered(archive)
     reads = {
         # The router tries one after the other: what is asked for most comes first.
-        INSTANCE + "/frames/{frames}": frames.frames,
+        FRAMES: frames.frames,
         "/studies": qido.search(Level.STUDY),
         "/series": qido.search(Level.SERIES),
         "/instances": qido.search(Level.INSTANCE),
@@ -32,6 +35,12 @@ def routes(prefix: str, ports: Ports) -> list[web.RouteDef]:
         SERIES + "/instances": qido.search(Level.INSTANCE),
         **dict.fromkeys((STUDY, SERIES, INSTANCE), wado.originals),
         **dict.fromkeys((f"{path}/metadata" for path in (STUDY, SERIES, INSTANCE)), wado.metadata),
+        **dict.fromkeys(
+            (f"{path}/rendered" for path in (STUDY, SERIES, INSTANCE, FRAMES)), rendered.rendered
+        ),
+        **dict.fromkeys(
+            (f"{path}/thumbnail" for path in (STUDY, SERIES, INSTANCE, FRAMES)), rendered.thumbnail
+        ),
         INSTANCE + "/bulkdata/{element:[0-9A-Fa-f/]{8,200}}": frames.bulk,
     }
     return [

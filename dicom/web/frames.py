@@ -89,7 +89,7 @@ class Frames:
     async def _understand(self, request: web.Request, study: StudyRow) -> Wanted:
         """Raises NotHere, Malformed or NotAcceptable."""
         located = await self._archive.instance_of(request, study)
-        numbers = _numbers(request.match_info["frames"], located.frames)
+        numbers = numbers_of(request.match_info["frames"], located.frames)
         offer = choose(request, _offers(located, is_one=len(numbers) == 1))
         return Wanted(located, numbers, offer, f"{self._archive.root(request)}{located.path}")
 
@@ -196,7 +196,7 @@ def _content_type(located: Located) -> str:
     return f"{MEDIA_TYPES.get(syntax, OCTETS)}; transfer-syntax={syntax}"
 
 
-def _numbers(text: str, frames: int) -> tuple[int, ...]:
+def numbers_of(text: str, frames: int) -> tuple[int, ...]:
     """The frames that the path lists, counted from 1. Raises Malformed or NotHere."""
     if not _NUMBERS.fullmatch(text):
         raise Malformed(later("Danh sách khung hình phải là các số cách nhau bằng dấu phẩy, ví dụ 1,2,3."))

@@ -44,6 +44,7 @@ ROWS = (
     Row("GET /icd10", TABLE),
     Row(f"POST {CASE}/answer-more", DOCTOR, asking),
     Row(f"POST {CASE}/documents", DOCTOR, asking, streams=True),
+    Row(f"POST {CASE}/films", DOCTOR, asking, streams=True),
     Row(f"GET {CASE}/documents/{{document}}", PARTY, audit="view-document", once=True),
     Row(f"DELETE {CASE}/documents/{{document}}", DOCTOR, asking, audit="remove-document"),
     Row(f"POST {CASE}/hand-over", DOCTOR, asking),

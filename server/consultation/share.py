@@ -62,6 +62,7 @@ class StudyLine:
     instances: int
     received_at_ms: int
     source: str
+    other_patients: int  # images that name somebody else
     cover: int | None  # the series whose middle image stands for the study
 
 
@@ -89,6 +90,7 @@ def line(row: Row[Any]) -> StudyLine:
         instances=row.instance_count,
         received_at_ms=row.received_at_ms,
         source=row.source,
+        other_patients=row.other_patients,
         cover=row.cover,
     )
 
@@ -195,12 +197,17 @@ def _same_birth(birth: BirthDate, header: str) -> bool:
     return birth.may_equal(other)
 
 
+def must_take_studies(case: Consultation, by: Principal) -> None:
+    """Raises WrongStage where studies are not tied to the case, or not by them."""
+    if case.side_of(by) is not Side.ASKING or case.stage in CLOSED:
+        raise WrongStage
+
+
 async def attach(
     session: AsyncSession, case: Consultation, study_id: int, by: Principal, *, same_patient: bool
 ) -> None:
     """Tie a study of the own hospital to the case. Raises OtherPatient until a person says it is the same."""
-    if case.side_of(by) is not Side.ASKING or case.stage in CLOSED:
-        raise WrongStage
+    must_take_studies(case, by)
     row = await own_study(session, study_id, by)
     kinds = differences(case, row)
     if kinds and not same_patient:

@@ -126,3 +126,29 @@ async def test_writers_of_the_same_studies_in_other_orders_do_not_block_each_oth
     await asyncio.gather(*(add(order[n:] + order[:n]) for n in range(4)), add(order[::-1]))
     async with engine.begin() as connection:
         assert len((await connection.execute(select(index.studies.c.id))).all()) == 8
+
+
+@pytest.mark.parametrize(
+    ("changes", "others"),
+    [
+        ({}, 0),
+        ({"patient_id": "", "patient_name": "", "patient_sex": "", "patient_birth_date": ""}, 0),
+        ({"patient_name": "NGUYỄN^Văn Thử=阮文試"}, 0),
+        ({"patient_name": "nguyen^van  thu"}, 0),
+        ({"patient_sex": "O", "patient_birth_date": "1958"}, 0),
+        ({"patient_name": "LÊ^Thị Khác"}, 1),
+        ({"patient_id": "BN-KHAC"}, 1),
+        ({"patient_birth_date": "19990101"}, 1),
+        ({"patient_sex": "F"}, 1),
+    ],
+)
+async def test_images_that_name_another_patient_than_their_study_are_counted(
+    changes: dict[str, str], others: int, engine: AsyncEngine
+) -> None:
+    first = {"patient_id": "BN1", "patient_birth_date": "19580304", "patient_sex": "M"}
+    for content, named, uid in ((b"1", first, "2.25.1.1.1"), (b"2", first | changes, "2.25.1.1.2")):
+        async with engine.begin() as connection:
+            await index.add(connection, 7, a_received(content, sop_uid=uid, **named), "upload")
+            await index.add(connection, 7, a_received(content, sop_uid=uid, **named), "upload")
+            found = (await connection.execute(select(index.studies))).one()
+    assert (found.instance_count, found.other_patients) == (2, others)

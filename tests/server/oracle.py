@@ -200,6 +200,7 @@ RULES: dict[str, Rule] = {
     f"POST {CASE}/answer-more": Rule(DOCTOR, asking_doctor),
     f"POST {CASE}/hand-over": Rule(DOCTOR, asking_doctor),
     f"POST {CASE}/documents": Rule(DOCTOR, asking_doctor),
+    f"POST {CASE}/films": Rule(DOCTOR, asking_doctor),
     f"GET {CASE}/documents/{{document}}": Rule(PARTY, anyone_of_the_case),
     f"DELETE {CASE}/documents/{{document}}": Rule(DOCTOR, asking_doctor),
     # triage
@@ -287,6 +288,14 @@ for _tail in (
     "/series/{series}/instances/{instance}/metadata",
     "/series/{series}/instances/{instance}/frames/{frames}",
     "/series/{series}/instances/{instance}/bulkdata/{element}",
+    "/rendered",
+    "/series/{series}/rendered",
+    "/series/{series}/instances/{instance}/rendered",
+    "/series/{series}/instances/{instance}/frames/{frames}/rendered",
+    "/thumbnail",
+    "/series/{series}/thumbnail",
+    "/series/{series}/instances/{instance}/thumbnail",
+    "/series/{series}/instances/{instance}/frames/{frames}/thumbnail",
 ):
     RULES[f"GET /dicom-web/studies/{{study}}{_tail}"] = IMAGES
     RULES[f"GET {CASE}/dicom-web/studies/{{study}}{_tail}"] = CASE_IMAGES

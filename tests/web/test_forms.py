@@ -2,7 +2,10 @@
 
 import asyncio
 import re
+from pathlib import Path
 
+import imagecodecs
+import numpy as np
 from playwright.async_api import Page, Request, Route, expect
 
 from tests.conftest import NewPage
@@ -54,6 +57,24 @@ async def test_a_citizen_card_fills_the_patient(site: Site, new_page: NewPage) -
     await expect(page.get_by_label("Ngày hoặc năm sinh")).to_have_value("02/03/1958")
     await expect(page.get_by_label("Giới tính")).to_have_value("2")
     await expect(page.get_by_label("Số giấy tờ")).to_have_value("044158000019")
+
+
+async def test_a_photo_of_a_film_becomes_an_image_of_the_case(
+    site: Site, new_page: NewPage, tmp_path: Path
+) -> None:
+    page = await a_draft(new_page, site)
+    await page.get_by_label("Họ tên").fill("Ngô Văn Phim")
+    await saved(page)
+    photo, junk = tmp_path / "phim.jpg", tmp_path / "khac.png"
+    photo.write_bytes(bytes(imagecodecs.jpeg8_encode(np.full((120, 90, 3), 70, dtype=np.uint8))))
+    junk.write_bytes(b"no photo at all")
+    await page.locator("#film-files").set_input_files([junk])
+    await expect(page.locator("#films .field-error")).to_contain_text("không phải ảnh chụp")
+    await page.locator("#film-files").set_input_files([photo])
+    study = page.locator(".study", has_text="NGÔ Văn Phim")
+    await expect(study).to_contain_text("Ảnh chụp phim")
+    await expect(study).to_contain_text("1 ảnh")
+    await expect(page.get_by_text("không dùng để đo")).to_be_visible()
 
 
 async def test_what_is_typed_before_the_script_has_come_counts_too(site: Site, new_page: NewPage) -> None:

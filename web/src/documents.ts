@@ -50,13 +50,25 @@ async function sendAll(input: HTMLInputElement, url: string, list: HTMLElement, 
   if (failed === 0) done();
 }
 
+/** The field `input` sends what is chosen to `url`, and says in `list` how far it is. */
+function startSending(input: HTMLInputElement | null, url: string | undefined, listId: string, done: () => void): void {
+  const list = document.getElementById(listId);
+  if (!input || !list || url === undefined) return;
+  input.addEventListener("change", () => void sendAll(input, url, list, done));
+}
+
+/** Photos of films become images of the case. */
+export function startFilms(done: () => void): void {
+  const input = document.querySelector<HTMLInputElement>("input[data-films]");
+  startSending(input, input?.dataset.films, "films", done);
+}
+
 /** The field [data-documents] sends what is chosen; [data-remove-document] removes one. */
 export function startDocuments(done: () => void): void {
   const input = document.querySelector<HTMLInputElement>("input[data-documents]");
-  const list = document.getElementById("documents");
-  if (!input || !list) return;
+  if (!input) return;
   const url = input.dataset.documents ?? "";
-  input.addEventListener("change", () => void sendAll(input, url, list, done));
+  startSending(input, url, "documents", done);
   on(document, "click", "[data-remove-document]", (button) => {
     deleteJson(`${url}/${button.dataset.removeDocument ?? ""}`).then(done, (error: unknown) => toast(sentenceOf(error)));
   });

@@ -29,6 +29,7 @@ def upgrade() -> None:
         sa.Column("modalities", sa.Text(), server_default="", nullable=False),
         sa.Column("series_count", sa.Integer(), server_default="0", nullable=False),
         sa.Column("instance_count", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("other_patients", sa.Integer(), server_default="0", nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("received_at_ms", sa.BigInteger(), nullable=False),
         sa.Column("changed_at_ms", sa.BigInteger(), nullable=False),

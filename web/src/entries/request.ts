@@ -4,7 +4,7 @@ import "./app";
 import { Autosave, type SaveState } from "../autosave";
 import { readCard } from "../card";
 import { combobox, type Suggestion } from "../combobox";
-import { startDocuments } from "../documents";
+import { startDocuments, startFilms } from "../documents";
 import { announce, element, getJson } from "../dom";
 import { clear, isTyped, mark } from "../forms";
 import { mountPacs } from "../pacs";
@@ -199,6 +199,7 @@ showCodes();
 
 startStudies(here, renew);
 startDocuments(renew);
+startFilms(renew);
 void mountCaseUpload(renew);
 void mountPacs(renew);
 

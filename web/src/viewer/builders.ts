@@ -14,6 +14,8 @@ export function anImage(changes: Partial<Instance> = {}): Instance {
     rows: 200,
     columns: 100,
     photometric: "MONOCHROME2",
+    other_patient: null,
+    is_film: false,
     spacing: { kind: null, reason: "no-spacing" },
     aspect: 1,
     padding: null,
@@ -41,7 +43,7 @@ export function aSeries(instances: readonly Instance[], changes: Partial<Series>
 
 export function aManifest(series: readonly Series[], changes: Partial<Manifest> = {}): Manifest {
   const patient = { name: "Nguyễn Văn An", id: "BN1", birth_date: "19580304", sex: "M", age: "" };
-  return { study: 1, patient, date: "20261121", time: "", description: "", series, luts: {}, ...changes };
+  return { study: 1, patient, date: "20261121", time: "", description: "", other_patients: 0, series, luts: {}, ...changes };
 }
 
 export function aSlice(changes: Partial<Instance> = {}): Slice {

@@ -37,10 +37,10 @@ export class Corners {
       for (const corner of this.corners.values()) corner.replaceChildren();
       return;
     }
-    this.write("top-left", [manifest.patient.name.toLocaleUpperCase("vi"), patientLine(manifest)]);
+    this.write("top-left", [manifest.patient.name.toLocaleUpperCase("vi"), patientLine(manifest), otherPatientLine(model)]);
     this.write("top-right", [dateText(manifest.date), manifest.description, series.body_part, lateralityText(slice.image.laterality)]);
     this.write("bottom-left", [seriesLine(series), imageLine(model), thicknessLine(model)]);
-    this.write("bottom-right", [mirrorLine(model.view), shownLine(model, viewport), loadedText(loaded), t("hỗ trợ hội chẩn, không dùng để chẩn đoán")]);
+    this.write("bottom-right", [mirrorLine(model.view), shownLine(model, viewport), loadedText(loaded), filmLine(model), t("hỗ trợ hội chẩn, không dùng để chẩn đoán")]);
     const letters = edges(slice.facts, slice.image, model.view);
     for (const [side, label] of this.sides) setText(label, letters?.[side] ?? "");
   }
@@ -146,6 +146,18 @@ function mirrorLine([, , , , flipH, flipV]: View): string {
 function loadedText(loaded: "full" | "quick" | ""): string {
   if (loaded === "full") return t("đầy đủ");
   return loaded === "quick" ? t("xem nhanh, đang tải đầy đủ") : t("đang tải…");
+}
+
+/** Nobody is to take one patient's image for another's: said on the image itself, and on all of its study. */
+export function otherPatientLine({ manifest, slice }: Model): string {
+  const name = slice?.image.other_patient;
+  if (name) return t("CHÚ Ý: ảnh này ghi người bệnh khác: {name}", { name: name.toLocaleUpperCase("vi") });
+  const count = manifest?.other_patients ?? 0;
+  return count > 0 ? t("CHÚ Ý: {count} ảnh trong ca chụp ghi người bệnh khác", { count }) : "";
+}
+
+export function filmLine({ slice }: Model): string {
+  return slice?.image.is_film ? t("Ảnh chụp phim: không dùng để đo") : "";
 }
 
 function lateralityText(laterality: string | null): string {

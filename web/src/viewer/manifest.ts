@@ -48,6 +48,10 @@ export interface Instance extends FrameFacts {
   readonly rows: number;
   readonly columns: number;
   readonly photometric: "MONOCHROME1" | "MONOCHROME2" | "RGB";
+  /** Whom this image names, where that is somebody else than its study names. */
+  readonly other_patient: string | null;
+  /** A photo of a film: nothing on it can be measured. */
+  readonly is_film: boolean;
   readonly spacing: Spacing;
   /** Height of a pixel divided by its width. */
   readonly aspect: number;
@@ -87,6 +91,8 @@ export interface Manifest {
   readonly date: string;
   readonly time: string;
   readonly description: string;
+  /** Images that name somebody else than the study. */
+  readonly other_patients: number;
   readonly series: readonly Series[];
   readonly luts: Readonly<Record<string, VoiLut>>;
 }
