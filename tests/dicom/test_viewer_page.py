@@ -509,7 +509,8 @@ def _sequence(ds: pydicom.Dataset, number: int, folder: Path, **changes: Any) ->
         **changes,
     }.items():
         setattr(ds, keyword, value)
-    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"2.25.78.{number}.{ds.InstanceNumber}"
+    ds.SOPInstanceUID = f"2.25.78.{number}.{ds.InstanceNumber}"
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
     path = folder / f"{number}-{ds.InstanceNumber}.dcm"
     ds.save_as(path)
     return path
@@ -536,7 +537,7 @@ async def test_series_are_hung_side_by_side_dragged_and_shown_to_one_who_comes_l
     leader = await desk.open()
     await _full(leader, 2)  # a CT of several series: two of them
     await leader.evaluate("window.harness.viewer.setPresenter({ isMe: true, name: 'BS. Hoa' })")
-    await leader.keyboard.press("c")
+    await leader.keyboard.press("q")
     await leader.get_by_role("button", name="2 hàng, 2 cột").click()
     await _full(leader, 3)
     # By keyboard: the next cell, then a series for it; by mouse: a series dragged into the last one.
@@ -565,13 +566,60 @@ async def test_series_are_hung_side_by_side_dragged_and_shown_to_one_who_comes_l
     assert {**await _view(late), "pointer": None} == {**shown, "pointer": None}
 
 
+async def test_cells_of_one_space_scroll_together_by_place(
+    desk: Desk, head: list[Path], tmp_path: Path
+) -> None:
+    other = [
+        _sequence(pydicom.dcmread(path), 2, tmp_path) for path in head[2::3]
+    ]  # every third slice, from the third
+    await _put(desk, *head, *other)
+    page = await desk.open()
+    await _full(page, 2)
+    places = {
+        str(ds.SOPInstanceUID): ds.ImagePositionPatient[2] for ds in map(pydicom.dcmread, [*head, *other])
+    }
+    for _ in range(7):
+        await page.keyboard.press("ArrowDown")
+    await _shown_as(page, pydicom.dcmread(head[7]).SOPInstanceUID)
+    left, right = await _cells(page)
+    z = places[left or ""]
+    nearest = min(
+        (abs(places[ds.SOPInstanceUID] - z), ds.SOPInstanceUID) for ds in map(pydicom.dcmread, other)
+    )
+    assert right == nearest[1]
+    await page.keyboard.press("\\")
+    await page.keyboard.press("End")
+    await _shown_as(page, pydicom.dcmread(head[-1]).SOPInstanceUID)
+    assert (await _cells(page))[1] == right  # alone now
+
+
+async def test_suv_is_said_of_a_pet_or_why_not(desk: Desk, tmp_path: Path) -> None:
+    ds = pydicom.dcmread(get_testdata_file("CT_small.dcm"))
+    changes = {
+        "Modality": "PT", "Units": "BQML", "CorrectedImage": ["ATTN", "DECY"], "DecayCorrection": "ADMIN",
+        "PatientWeight": 70, "RescaleSlope": 2, "RescaleIntercept": 0, "RescaleType": "BQML",
+    }  # fmt: skip
+    tracer = pydicom.Dataset()
+    tracer.RadionuclideTotalDose = 350e6  # 70,000 g / 350 MBq: 0.0002 g/Bq
+    pet = _sequence(ds, 1, tmp_path, **changes, RadiopharmaceuticalInformationSequence=[tracer])
+    await _put(desk, pet)
+    page = await desk.open()
+    await _draw(page, "d", (0.4, 0.4))
+    x, y = (await _told(page, "mark"))[-1]["points"][0]
+    value = int(ds.pixel_array[int(y), int(x)]) * 2
+    text, numbers = await _said(page)
+    assert text.startswith("SUV ")
+    assert text.endswith("BQML")
+    assert np.allclose(numbers, [round(value * 0.0002, 2), value], atol=0.0051)
+
+
 async def test_a_prior_is_put_beside_and_tools_act_on_the_cell_in_hand(
     desk: Desk, head: list[Path], tmp_path: Path
 ) -> None:
     old = {"StudyInstanceUID": "2.25.79", "StudyDate": "20250102", "AccessionNumber": "2"}
     await _put(desk, *head[:5], *[_sequence(pydicom.dcmread(path), 9, tmp_path, **old) for path in head[:5]])
     page = await desk.open()
-    await page.keyboard.press("c")
+    await page.keyboard.press("q")
     await page.get_by_role("button", name="Ảnh cũ bên cạnh").click()
     await _full(page, 2)
     await expect(page.locator(".viewer-top-right").nth(0)).to_contain_text("21/11/2026")
@@ -637,7 +685,7 @@ async def test_the_glass_shows_the_image_under_the_mouse_larger(desk: Desk) -> N
     page = await desk.open()
     box = await page.locator(".viewer-stage").bounding_box()
     assert box is not None
-    await page.keyboard.press("m")
+    await page.keyboard.press("y")
     await page.mouse.move(box["x"] + box["width"] / 2 + 60, box["y"] + box["height"] / 2)
     await page.mouse.down()
     lens = page.locator(".viewer-lens")

@@ -52,6 +52,10 @@ export function commandsFor(reading: Reading, hands: Hands, drawing: Drawing, ar
     layout: (layout) => reading.arrange(layout),
     layouts: () => around.layouts(),
     stepCell: (by) => reading.activate(reading.grid.at + by),
+    link: () => {
+      reading.grid.isLinked = !reading.grid.isLinked;
+      reading.draw();
+    },
     besidePrior: () => around.besidePrior(),
     rejoin: () => around.rejoin(),
     help: () => around.help(),

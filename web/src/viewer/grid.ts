@@ -5,7 +5,8 @@ import type { Hanging, Hung, Layout } from "./hanging";
 import type { Manifest, Series } from "./manifest";
 import type { Model } from "./model";
 import type { Pane } from "./pane";
-import type { SharedLayout, Shown, ViewState } from "./state";
+import { crossing, nearest } from "./planes";
+import type { Point, SharedLayout, Shown, ViewState } from "./state";
 
 export interface Cell {
   readonly model: Model;
@@ -18,6 +19,8 @@ export class Grid {
   at = 0;
   /** The reader chose the layout, or the presenter did: nothing is hung over it. */
   isChosen = false;
+  /** Cells scroll together by place. */
+  isLinked = true;
 
   constructor(private readonly make: () => Cell) {
     this.cells = [make()];
@@ -75,6 +78,21 @@ export class Grid {
     this.isChosen = true;
     const right = this.cells[1];
     if (right && like) show(right.model, manifest, { series: like.series, at: 0 });
+  }
+
+  /** Bring the other cells to where the active one is in the patient. False: none moved. */
+  link(): boolean {
+    const { slice, series } = this.active.model;
+    if (!slice || !series?.frame_of_reference) return false;
+    const others = this.cells.filter(({ model }) => model !== this.active.model && model.series?.frame_of_reference === series.frame_of_reference);
+    return others.filter(({ model }) => model.goTo(nearest(model.stack, slice) ?? model.at)).length > 0;
+  }
+
+  /** Where the active image crosses that of a cell; null: nowhere, or they do not lie in one space. */
+  crossing({ model }: Cell): readonly [Point, Point] | null {
+    const { slice, series } = this.active.model;
+    const isOneSpace = series?.frame_of_reference && model.series?.frame_of_reference === series.frame_of_reference;
+    return isOneSpace && slice && model.slice ? crossing(model.slice, slice) : null;
   }
 
   /** More images of a study came: wherever it is shown, what is looked at stays. */

@@ -206,7 +206,10 @@ class OpenViewer implements Viewer, Reading {
   act(change: () => unknown): void {
     const wasApart = this.follow.isApart;
     this.follow.acted();
+    const [cell, series, key] = [this.grid.active, this.model.series, this.model.slice?.key];
     change();
+    const isScrolled = cell === this.grid.active && series === this.model.series && key !== this.model.slice?.key;
+    if (isScrolled && this.grid.isLinked && this.grid.link()) this.shown();
     this.send();
     if (this.follow.isApart !== wasApart) this.showLeader();
   }
@@ -266,8 +269,9 @@ class OpenViewer implements Viewer, Reading {
     const { model, drawing } = this;
     const { presenter, isApart } = this.follow;
     const pointer = presenter !== null && !presenter.isMe && !isApart ? this.remotePointer : null;
-    for (const { model: one, pane } of this.grid.cells) {
-      const loaded = pane.draw(one, this.feed.best(one), drawing.drawnOn(one));
+    for (const cell of this.grid.cells) {
+      const { model: one, pane } = cell;
+      const loaded = pane.draw(one, this.feed.best(one), drawing.drawnOn(one), one === model ? null : this.grid.crossing(cell));
       pane.point(one, one === model ? pointer : null, presenter?.name ?? "");
       if (one === model) this.screen.tell(model, loaded);
     }
@@ -275,7 +279,7 @@ class OpenViewer implements Viewer, Reading {
     if (model.manifest) this.marklist.show(model, this.loader, marks, drawing.canUndo);
     this.screen.root.dataset.tool = this.hands.tool;
     const hasPrior = model.manifest !== null && this.studies.priorOf(model.manifest.study) !== null;
-    this.toolbar.show({ model, layout: this.grid.layout, hasPrior }, this.hands.tool, this.cine.isPlaying, {
+    this.toolbar.show({ model, layout: this.grid.layout, isLinked: this.grid.isLinked, hasPrior }, this.hands.tool, this.cine.isPlaying, {
       canRemove: drawing.canRemove,
       canUndo: drawing.canUndo,
       count: marks.length,

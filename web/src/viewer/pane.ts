@@ -6,7 +6,7 @@ import { Corners } from "./corners";
 import { apply, toScreen } from "./geometry";
 import type { Matrix, Size } from "./geometry";
 import { Lens } from "./lens";
-import { drawMarks } from "./picture";
+import { drawCrossing, drawMarks } from "./picture";
 import type { Drawn, Labels } from "./picture";
 import type { Model } from "./model";
 import { Painter } from "./paint";
@@ -14,6 +14,8 @@ import type { DecodedFrame } from "./pixels";
 import type { Point } from "./state";
 
 const MOST_PIXEL_RATIO = 2; // more costs a phone its battery, and shows nothing more of these images
+
+type Crossing = readonly [Point, Point] | null;
 
 export class Pane {
   readonly stage = element("div", { className: "viewer-stage", tabIndex: 0, attributes: { role: "group" } });
@@ -49,15 +51,15 @@ export class Pane {
     this.stage.toggleAttribute("data-active", of > 1 && isActive);
   }
 
-  /** Returns what is there of the image: "" for nothing yet. */
-  draw(model: Model, frame: DecodedFrame | null, drawn: Drawn): "full" | "quick" | "" {
+  /** `crossing`: where the active image crosses this one. Returns what is there of the image: "" for nothing yet. */
+  draw(model: Model, frame: DecodedFrame | null, drawn: Drawn, crossing: Crossing): "full" | "quick" | "" {
     const { slice, manifest, voi, view } = model;
     const ratio = Math.min(MOST_PIXEL_RATIO, devicePixelRatio);
     const { width, height } = this.size;
     const pixels = { width: Math.round(width * ratio), height: Math.round(height * ratio) };
     this.painter.paint(frame, slice, manifest?.luts ?? {}, voi, view, pixels);
     this.lens.show(frame, slice, manifest?.luts ?? {}, voi, view, this.size);
-    this.drawLayer(model, frame, drawn, pixels, ratio);
+    this.drawLayer(model, frame, drawn, crossing, pixels, ratio);
     const loaded = frame === null ? "" : frame.level === 0 ? "full" : "quick";
     this.corners.show(model, this.size, loaded);
     this.showTrack(model);
@@ -72,7 +74,7 @@ export class Pane {
     this.corners.point(at && matrix ? apply(matrix, at) : null, t("{name} đang chỉ", { name }));
   }
 
-  private drawLayer(model: Model, frame: DecodedFrame | null, drawn: Drawn, pixels: Size, ratio: number): void {
+  private drawLayer(model: Model, frame: DecodedFrame | null, drawn: Drawn, crossing: Crossing, pixels: Size, ratio: number): void {
     const context = this.layer.getContext("2d");
     if (!context) return;
     if (this.layer.width !== pixels.width || this.layer.height !== pixels.height) {
@@ -81,6 +83,7 @@ export class Pane {
     }
     context.clearRect(0, 0, pixels.width, pixels.height);
     const matrix = this.matrix(model);
+    if (crossing && matrix) drawCrossing(context, crossing.map((point) => apply(matrix, point)), ratio);
     if (model.slice && matrix) this.labels = drawMarks(context, drawn, model.slice, frame, matrix, ratio);
   }
 

@@ -1,6 +1,7 @@
 /** The images of a series in the order they are scrolled through: by place in the body where that is known. */
 
 import type { FrameFacts, Instance, Series, Triple } from "./manifest";
+import { cross, dot } from "./planes";
 
 /** One frame with the facts that hold for it. */
 export interface Slice {
@@ -59,9 +60,5 @@ function placesAlongNormal(slices: readonly Slice[]): number[] | null {
 function normalOf(orientation: FrameFacts["orientation"]): Triple | null {
   if (!orientation) return null;
   const [a, b, c, d, e, f] = orientation;
-  return [b * f - c * e, c * d - a * f, a * e - b * d];
-}
-
-function dot(a: Triple, b: Triple): number {
-  return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+  return cross([a, b, c], [d, e, f]);
 }

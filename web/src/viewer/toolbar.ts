@@ -11,6 +11,7 @@ import type { Commands } from "./keys";
 import type { WindowPreset } from "./manifest";
 import type { Model } from "./model";
 import type { MarkTool } from "./state";
+import { suvPresets } from "./suv";
 import { isMarkTool, MARK_TOOLS, TOOLS } from "./tools";
 import { PRESETS } from "./window";
 import type { Widened } from "./window";
@@ -30,6 +31,7 @@ export interface MarkState {
 interface Shown {
   readonly model: Model;
   readonly layout: Layout;
+  readonly isLinked: boolean;
   readonly hasPrior: boolean;
 }
 
@@ -47,7 +49,7 @@ export function presetsOf({ series, slice }: Model): Preset[] {
     window,
   }));
   const ofModality = (PRESETS[series.modality] ?? []).map((window) => ({ name: t(window.name), window }));
-  const presets: Preset[] = [{ name: t("theo tệp"), window: "file" }, ...ofModality, ...ofFile, { name: t("toàn dải"), window: "full" }];
+  const presets: Preset[] = [{ name: t("theo tệp"), window: "file" }, ...ofModality, ...suvPresets(slice).map((window) => ({ name: window.name, window })), ...ofFile, { name: t("toàn dải"), window: "full" }];
   return presets.slice(0, 9);
 }
 
@@ -63,6 +65,7 @@ export class Toolbar {
   private readonly list: HTMLButtonElement;
   private readonly invert: HTMLButtonElement;
   private readonly layouts: HTMLDetailsElement;
+  private readonly link: HTMLButtonElement;
   private readonly prior: HTMLButtonElement;
   private readonly menus: HTMLDetailsElement[] = [];
   private readonly byLayout = new Map<Layout, HTMLButtonElement>();
@@ -84,6 +87,7 @@ export class Toolbar {
     this.list.title = t("Danh sách hình vẽ: phím J");
     this.invert = button(t("Đảo đen trắng"), () => commands.invert());
     this.pen = button("", () => commands.use(this.penTool));
+    this.link = button(t("Cuộn cùng nhau"), () => commands.link());
     this.prior = button(t("Ảnh cũ bên cạnh"), () => commands.besidePrior());
     const keyImage = button(t("Ảnh chính"), () => commands.keyImage());
     keyImage.title = t("Lưu làm ảnh chính cho biên bản: phím K");
@@ -97,7 +101,7 @@ export class Toolbar {
       this.invert,
       button(t("Phím tắt (?)"), () => commands.help()),
     ]);
-    this.layouts = this.menu(t("Bố cục"), t("Bố cục: số ô ảnh"), ...LAYOUTS.map((layout) => this.layoutButton(layout, commands)), this.prior);
+    this.layouts = this.menu(t("Bố cục"), t("Bố cục: số ô ảnh"), ...LAYOUTS.map((layout) => this.layoutButton(layout, commands)), this.link, this.prior);
     this.layouts.classList.add("viewer-layouts");
     const ways = SHOWN_WAYS.map((way) => this.tool(way, t(WAYS[way]), commands));
     const pens = this.menu("▾", t("Chọn công cụ đo, vẽ"), ...MARK_TOOLS.map((tool) => this.tool(tool, t(TOOLS[tool].name), commands)), this.undo);
@@ -150,12 +154,13 @@ export class Toolbar {
     }
   }
 
-  show({ model, layout, hasPrior }: Shown, tool: Tool, isPlaying: boolean, marks: MarkState): void {
+  show({ model, layout, isLinked, hasPrior }: Shown, tool: Tool, isPlaying: boolean, marks: MarkState): void {
     if (isMarkTool(tool)) this.penTool = tool;
     for (const [name, made] of this.tools) made.setAttribute("aria-pressed", String(name === tool));
     for (const [one, made] of this.byLayout) {
       made.setAttribute("aria-pressed", String(one.rows === layout.rows && one.columns === layout.columns));
     }
+    this.link.setAttribute("aria-pressed", String(isLinked));
     this.prior.disabled = !hasPrior;
     this.cine.hidden = model.stack.length < 2;
     this.cine.textContent = isPlaying ? t("⏸ Dừng") : t("▶ Phát");
