@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import math
 import struct
 from collections.abc import Iterable
-from functools import cache
 from typing import Any
 
+from dicom.headervalues import Header, json_tag
 from dicom.instance import Named
-from dicom.keywords import tag_of
+from dicom.suv import suv
 
 Json = dict[str, Any]
 
@@ -24,57 +23,6 @@ PROJECTIONS = frozenset({"CR", "DX", "MG", "IO", "PX", "RF", "RG", "XA", "XC"})
 MAX_LUTS = 16
 _MAX_LUT_ENTRIES = 65536
 _SAME_MS = 0.5
-
-
-class Header:
-    """One data set, or one item of a sequence, with the values of an absent element absent too."""
-
-    def __init__(self, elements: Json) -> None:
-        self._elements = elements
-
-    def __contains__(self, keyword: str) -> bool:
-        return _tag(keyword) in self._elements
-
-    def values(self, keyword: str) -> list[Any]:
-        element = self._elements.get(_tag(keyword))
-        found = element.get("Value") if isinstance(element, dict) else None
-        return found if isinstance(found, list) else []
-
-    def numbers(self, keyword: str, count: int | None = None) -> list[float]:
-        """Finite numbers; all of them or none, and none where it is not `count` of them."""
-        try:
-            found = [float(value) for value in self.values(keyword)]
-        except (TypeError, ValueError):
-            return []
-        if not all(map(math.isfinite, found)) or (count is not None and len(found) != count):
-            return []
-        return found
-
-    def number(self, keyword: str) -> float | None:
-        found = self.numbers(keyword)
-        return found[0] if found else None
-
-    def texts(self, keyword: str) -> list[str]:
-        return [value.strip() if isinstance(value, str) else "" for value in self.values(keyword)]
-
-    def text(self, keyword: str) -> str:
-        found = self.texts(keyword)
-        return found[0] if found else ""
-
-    def items(self, keyword: str) -> list[Header]:
-        return [Header(item) for item in self.values(keyword) if isinstance(item, dict)]
-
-    def item(self, keyword: str) -> Header:
-        """The first item of a sequence; an empty one where there is none."""
-        return next(iter(self.items(keyword)), Header({}))
-
-    def words(self, keyword: str) -> list[int]:
-        """Numbers of LUT Data, which is US, or OW in little endian."""
-        element = self._elements.get(_tag(keyword), {})
-        if isinstance(element, dict) and isinstance(inline := element.get("InlineBinary"), str):
-            data = base64.b64decode(inline)
-            return list(struct.unpack(f"<{len(data) // 2}H", data[: len(data) // 2 * 2]))
-        return [int(value) & 0xFFFF for value in self.numbers(keyword)]
 
 
 class Luts:
@@ -131,14 +79,14 @@ def study(row: Json, series_rows: list[Json], instance_rows: list[Json]) -> Json
 
 def lacks_voi_lut(header: Json) -> bool:
     """Whether the index left the data of the first VOI LUT out, as too long."""
-    lut = next(iter(header.get(_tag("VOILUTSequence"), {}).get("Value", [])), None)
-    return isinstance(lut, dict) and "BulkDataURI" in lut.get(_tag("LUTData"), {})
+    lut = next(iter(header.get(json_tag("VOILUTSequence"), {}).get("Value", [])), None)
+    return isinstance(lut, dict) and "BulkDataURI" in lut.get(json_tag("LUTData"), {})
 
 
 def put_voi_lut(header: Json, words: bytes) -> None:
     """Put in what `lacks_voi_lut` missed, in little endian."""
-    lut = header[_tag("VOILUTSequence")]["Value"][0]
-    lut[_tag("LUTData")] = {"vr": "OW", "InlineBinary": base64.b64encode(words).decode()}
+    lut = header[json_tag("VOILUTSequence")]["Value"][0]
+    lut[json_tag("LUTData")] = {"vr": "OW", "InlineBinary": base64.b64encode(words).decode()}
 
 
 def _series(row: Json, instance_rows: list[Json], luts: Luts, whole: Named) -> Json:
@@ -148,8 +96,15 @@ def _series(row: Json, instance_rows: list[Json], luts: Luts, whole: Named) -> J
         "modality": row["modality"],
         "description": row["description"],
         "body_part": row["body_part"],
+        "frame_of_reference": _frame_of_reference(instance_rows),
         "instances": [_instance(found, luts, whole) for found in sorted(instance_rows, key=in_order)],
     }
+
+
+def _frame_of_reference(instance_rows: list[Json]) -> str:
+    """The one of the whole series (PS3.3 C.7.4.1); empty where its images name several, or none."""
+    found = {Header(row["header"]).text("FrameOfReferenceUID") for row in instance_rows}
+    return found.pop() if len(found) == 1 else ""
 
 
 def _instance(row: Json, luts: Luts, whole: Named) -> Json:
@@ -196,6 +151,7 @@ def image(header: Header, luts: Luts) -> Json:
         "laterality": header.text("ImageLaterality") or header.text("Laterality") or None,
         "view_position": header.text("ViewPosition") or None,
         "thickness_mm": measures.number("SliceThickness") or header.number("SliceThickness"),
+        "suv": suv(header),
         "us_regions": regions,
         **_of_frame(header, Header({}), shared, modality),
         "per_frame": [_changes(_of_frame(header, frame, shared, modality)) for frame in frames] or None,
@@ -390,14 +346,6 @@ def _us_regions(header: Header) -> list[Json]:
 
 def _shifts_down(header: Header) -> bool:
     return (header.number("RescaleIntercept") or 0) < 0
-
-
-@cache
-def _tag(keyword: str) -> str:
-    tag = tag_of(keyword)
-    if tag is None:
-        raise ValueError(keyword)
-    return tag
 
 
 def _little_endian(words: list[int]) -> bytes:

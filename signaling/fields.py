@@ -133,11 +133,10 @@ class Link(Piece):
     epoch: Epoch
 
 
-class View(Piece):
-    """What the presenter looks at: absolute, in image pixels, the top left corner of the image is 0,0.
+class Shown(Piece):
+    """What one cell shows: absolute, in image pixels, the top left corner of the image is 0,0.
 
-    `voi` is center, width, inverted; `view` is cx, cy, scale to fit, rotation in degrees, flips. `playing`: the frames
-    go on by themselves from here, at the file's own rate.
+    `voi` is center, width, inverted; `view` is cx, cy, scale to fit, rotation in degrees, flips.
     """
 
     study: Count
@@ -145,8 +144,34 @@ class View(Piece):
     frame: Whole
     voi: tuple[Number, Number, Flag]
     view: tuple[Number, Number, Number, Literal[0, 90, 180, 270], Flag, Flag]
+
+
+class Layout(Piece):
+    """Cells row by row. That of `active` is None: the view itself tells it; any other None is an empty one."""
+
+    rows: Annotated[int, Field(ge=1, le=2)]
+    columns: Annotated[int, Field(ge=1, le=3)]
+    active: Annotated[int, Field(ge=0, le=5)]
+    cells: Annotated[tuple[Shown | None, ...], Field(min_length=2, max_length=6)]
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if len(self.cells) != self.rows * self.columns or self.active >= len(self.cells):
+            raise ValueError("cells")
+        if self.cells[self.active] is not None:
+            raise ValueError("active")
+        return self
+
+
+class View(Shown):
+    """What the presenter looks at. `playing`: the frames go on by themselves from here, at the file's own rate.
+
+    `layout` is None for one image alone.
+    """
+
     pointer: Point | None
     playing: bool = False
+    layout: Layout | None = None
 
 
 class Cells(NamedTuple):

@@ -27,7 +27,7 @@ from pydicom.pixels.utils import pixel_array
 
 from dicom.sampledata import Patient, Study, ct_head_series
 from dicom.sandbox import Sandbox
-from signaling.fields import TOOLS, Mark
+from signaling.fields import TOOLS, Mark, View
 from tests.dicom.reference import grey8
 from tests.dicom.viewer_site import Site, a_site
 
@@ -418,7 +418,9 @@ async def test_key_k_gives_the_image_with_its_window(desk: Desk, head: list[Path
     await page.keyboard.press("3")
     await page.keyboard.press("k")
     [image] = await _told(page, "key-image")
-    assert image == {k: v for k, v in (await _view(page)).items() if k not in ("pointer", "playing")}
+    assert image == {
+        k: v for k, v in (await _view(page)).items() if k not in ("pointer", "playing", "layout")
+    }
     assert image["voi"] == [-600, 1500, 0]
 
 
@@ -621,6 +623,160 @@ async def test_a_cine_plays_through_and_stops(desk: Desk) -> None:
     assert np.abs((await _native(page)).astype(int) - reference).mean() < 2
 
 
+def _sequence(ds: pydicom.Dataset, number: int, folder: Path, **changes: Any) -> Path:
+    """The same image as another series of its study; or, with a new study, of the same patient."""
+    for keyword, value in {
+        "SeriesInstanceUID": f"2.25.77.{number}",
+        "SeriesNumber": number,
+        **changes,
+    }.items():
+        setattr(ds, keyword, value)
+    ds.SOPInstanceUID = f"2.25.78.{number}.{ds.InstanceNumber}"
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+    path = folder / f"{number}-{ds.InstanceNumber}.dcm"
+    ds.save_as(path)
+    return path
+
+
+async def _cells(page: Page) -> list[str | None]:
+    seen: list[str | None] = await page.evaluate(
+        "() => [...document.querySelectorAll('.viewer-stage')].map(stage => stage.dataset.sop)"
+    )
+    return seen
+
+
+async def _full(page: Page, cells: int) -> None:
+    await page.wait_for_function(
+        "n => document.querySelectorAll('.viewer-stage[data-loaded=full]').length === n", arg=cells
+    )
+
+
+async def test_series_are_hung_side_by_side_dragged_and_shown_to_one_who_comes_late(
+    desk: Desk, head: list[Path], tmp_path: Path
+) -> None:
+    copies = [_sequence(pydicom.dcmread(path), n, tmp_path) for n in (2, 3) for path in head[:6]]
+    await _put(desk, *head, *copies)
+    leader = await desk.open()
+    await _full(leader, 2)  # a CT of several series: two of them
+    await leader.evaluate("window.harness.viewer.setPresenter({ isMe: true, name: 'BS. Hoa' })")
+    await leader.keyboard.press("q")
+    await leader.get_by_role("button", name="2 hàng, 2 cột").click()
+    await _full(leader, 3)
+    # By keyboard: the next cell, then a series for it; by mouse: a series dragged into the last one.
+    first, second, third, nothing = await _cells(leader)
+    assert (len({first, second, third}), nothing) == (3, "")
+    await leader.locator(".viewer-series").nth(1).drag_to(leader.locator(".viewer-stage").nth(3))
+    await _full(leader, 4)
+    assert (await _cells(leader))[3] == second
+    await leader.keyboard.press("[")
+    await leader.keyboard.press("4")
+    await leader.keyboard.press("ArrowDown")
+    await leader.locator(".viewer-series").nth(0).click()
+    shown = await _view(leader)
+    assert shown["layout"]["active"] == 2
+    corners = leader.locator(".viewer-bottom-right")
+    for i in range(4):
+        await expect(corners.nth(i)).to_contain_text("đầy đủ")
+        await expect(leader.locator(".viewer-top-left").nth(i)).to_contain_text("NGUYỄN VĂN AN")
+        await expect(leader.locator(".viewer-side-left").nth(i)).to_have_text("R")
+    View.model_validate_json(json.dumps(shown))  # as the server takes it
+    late = await desk.open(viewport={"width": 1000, "height": 700})
+    await late.evaluate("window.harness.viewer.setPresenter({ isMe: false, name: 'BS. Hoa' })")
+    await late.evaluate("state => window.harness.viewer.applyView(state)", shown)
+    await _full(late, 4)
+    assert await _cells(late) == await _cells(leader)
+    assert {**await _view(late), "pointer": None} == {**shown, "pointer": None}
+
+
+async def test_cells_of_one_space_scroll_together_by_place(
+    desk: Desk, head: list[Path], tmp_path: Path
+) -> None:
+    other = [
+        _sequence(pydicom.dcmread(path), 2, tmp_path) for path in head[2::3]
+    ]  # every third slice, from the third
+    await _put(desk, *head, *other)
+    page = await desk.open()
+    await _full(page, 2)
+    places = {
+        str(ds.SOPInstanceUID): ds.ImagePositionPatient[2] for ds in map(pydicom.dcmread, [*head, *other])
+    }
+    for _ in range(7):
+        await page.keyboard.press("ArrowDown")
+    await _shown_as(page, pydicom.dcmread(head[7]).SOPInstanceUID)
+    left, right = await _cells(page)
+    z = places[left or ""]
+    nearest = min(
+        (abs(places[ds.SOPInstanceUID] - z), ds.SOPInstanceUID) for ds in map(pydicom.dcmread, other)
+    )
+    assert right == nearest[1]
+    await page.keyboard.press("\\")
+    await page.keyboard.press("End")
+    await _shown_as(page, pydicom.dcmread(head[-1]).SOPInstanceUID)
+    assert (await _cells(page))[1] == right  # alone now
+
+
+async def test_suv_is_said_of_a_pet_or_why_not(desk: Desk, tmp_path: Path) -> None:
+    ds = pydicom.dcmread(get_testdata_file("CT_small.dcm"))
+    changes = {
+        "Modality": "PT", "Units": "BQML", "CorrectedImage": ["ATTN", "DECY"], "DecayCorrection": "ADMIN",
+        "PatientWeight": 70, "RescaleSlope": 2, "RescaleIntercept": 0, "RescaleType": "BQML",
+    }  # fmt: skip
+    tracer = pydicom.Dataset()
+    tracer.RadionuclideTotalDose = 350e6  # 70,000 g / 350 MBq: 0.0002 g/Bq
+    pet = _sequence(ds, 1, tmp_path, **changes, RadiopharmaceuticalInformationSequence=[tracer])
+    await _put(desk, pet)
+    page = await desk.open()
+    await _draw(page, "d", (0.4, 0.4))
+    x, y = (await _told(page, "mark"))[-1]["points"][0]
+    value = int(ds.pixel_array[int(y), int(x)]) * 2
+    text, numbers = await _said(page)
+    assert text.startswith("SUV ")
+    assert text.endswith("BQML")
+    assert np.allclose(numbers, [round(value * 0.0002, 2), value], atol=0.0051)
+
+
+async def test_a_prior_is_put_beside_and_tools_act_on_the_cell_in_hand(
+    desk: Desk, head: list[Path], tmp_path: Path
+) -> None:
+    old = {"StudyInstanceUID": "2.25.79", "StudyDate": "20250102", "AccessionNumber": "2"}
+    await _put(desk, *head[:5], *[_sequence(pydicom.dcmread(path), 9, tmp_path, **old) for path in head[:5]])
+    page = await desk.open()
+    await page.keyboard.press("q")
+    await page.get_by_role("button", name="Ảnh cũ bên cạnh").click()
+    await _full(page, 2)
+    await expect(page.locator(".viewer-top-right").nth(0)).to_contain_text("21/11/2026")
+    await expect(page.locator(".viewer-top-right").nth(1)).to_contain_text("02/01/2025")
+    left = (await _cells(page))[0]
+    await page.locator(".viewer-stage").nth(1).click()
+    box = await page.locator(".viewer-stage").nth(1).bounding_box()
+    assert box is not None
+    await page.keyboard.press("l")
+    await page.mouse.move(box["x"] + 200, box["y"] + 300)
+    await page.mouse.down()
+    await page.mouse.move(box["x"] + 300, box["y"] + 300, steps=3)
+    await page.mouse.up()
+    await page.keyboard.press("ArrowDown")
+    await _shown_as(page, "2.25.78.9.2")
+    [mark] = await _told(page, "mark")
+    assert mark["sop"] == "2.25.78.9.1"
+    assert await _cells(page) == [left, "2.25.78.9.2"]
+
+
+async def test_on_a_phone_images_are_hung_one_at_a_time(desk: Desk, head: list[Path], tmp_path: Path) -> None:
+    await _put(desk, *head[:5], *[_sequence(pydicom.dcmread(path), 2, tmp_path) for path in head[:5]])
+    page = await desk.open(**PHONE)
+    assert len(await _cells(page)) == 1
+    await page.get_by_label("Bố cục: số ô ảnh").tap()
+    await page.get_by_role("button", name="2 hàng, 1 cột").tap()
+    await _full(page, 2)
+    await page.locator(".viewer-stage").nth(1).tap()
+    await page.locator(".viewer-series").nth(0).tap()
+    await page.wait_for_function(
+        "() => new Set([...document.querySelectorAll('.viewer-stage')].map(one => one.dataset.sop)).size === 1"
+    )
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 async def test_two_play_a_cine_by_themselves_and_stop_at_the_same_frame(desk: Desk) -> None:
     await _put(desk, "color3d_jpeg_baseline.dcm")
     leader, follower = await desk.open(), await desk.open()
@@ -651,7 +807,7 @@ async def test_the_glass_shows_the_image_under_the_mouse_larger(desk: Desk) -> N
     page = await desk.open()
     box = await page.locator(".viewer-stage").bounding_box()
     assert box is not None
-    await page.keyboard.press("m")
+    await page.keyboard.press("y")
     await page.mouse.move(box["x"] + box["width"] / 2 + 60, box["y"] + box["height"] / 2)
     await page.mouse.down()
     lens = page.locator(".viewer-lens")

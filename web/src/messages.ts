@@ -48,16 +48,16 @@ const knock = record({
 const link = record({ peer: text, pc: text, epoch: number });
 const point = tuple(number, number);
 const bit = oneOf(0, 1);
-const viewFields = {
+const shownFields = {
   study: number,
   sop: text,
   frame: number,
   voi: tuple(number, number, bit),
   view: tuple(number, number, number, oneOf(0, 90, 180, 270), bit, bit),
-  pointer: nullable(point),
-  playing: flag,
 };
-const view = record(viewFields);
+const shown = record(shownFields);
+const layout = record({ rows: number, columns: number, active: number, cells: list(nullable(shown)) });
+const view = record({ ...shownFields, pointer: nullable(point), playing: flag, layout: nullable(layout) });
 const markFields = {
   uid: text,
   rev: number,

@@ -90,13 +90,7 @@ export class Sharing {
     this.waiting = null;
     this.timer = undefined;
     if (!view || !this.leads) return;
-    this.ports.send({ ...view, view: wireView(view.view) });
+    this.ports.send(view);
     this.timer = setTimeout(() => this.flush(), EVERY_MS);
   }
-}
-
-const TURNS = [0, 90, 180, 270] as const;
-
-function wireView([cx, cy, scale, rotation, flipH, flipV]: ViewState["view"]): WireView["view"] {
-  return [cx, cy, scale, TURNS[Math.round(rotation / 90) & 3] ?? 0, flipH, flipV];
 }

@@ -26,6 +26,7 @@ export function anImage(changes: Partial<Instance> = {}): Instance {
     laterality: null,
     view_position: null,
     thickness_mm: null,
+    suv: null,
     us_regions: [],
     per_frame: null,
     position: null,
@@ -38,7 +39,7 @@ export function anImage(changes: Partial<Instance> = {}): Instance {
 }
 
 export function aSeries(instances: readonly Instance[], changes: Partial<Series> = {}): Series {
-  return { series: 1, number: 1, modality: "CT", description: "", body_part: "", instances, ...changes };
+  return { series: 1, number: 1, modality: "CT", description: "", body_part: "", frame_of_reference: "", instances, ...changes };
 }
 
 export function aManifest(series: readonly Series[], changes: Partial<Manifest> = {}): Manifest {

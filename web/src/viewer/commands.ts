@@ -15,14 +15,15 @@ export interface Around {
   rejoin(): void;
   help(): void;
   list(): void;
+  layouts(): void;
+  besidePrior(): void;
 }
 
 export function commandsFor(reading: Reading, hands: Hands, drawing: Drawing, around: Around): Commands {
-  const { model } = reading;
   return {
     scrollBy: (images) => hands.scrollBy(images),
-    goTo: (which) => reading.act(() => model.goTo(which === "first" ? 0 : Infinity) && reading.shown()),
-    stepSeries: (by) => reading.act(() => model.stepSeries(by) && reading.shown()),
+    goTo: (which) => reading.act(() => reading.model.goTo(which === "first" ? 0 : Infinity) && reading.shown()),
+    stepSeries: (by) => reading.act(() => reading.model.stepSeries(by) && reading.shown()),
     preset: (n) => preset(reading, n),
     use: (tool) => {
       drawing.leave();
@@ -35,19 +36,27 @@ export function commandsFor(reading: Reading, hands: Hands, drawing: Drawing, ar
     zoomBy: (factor) => hands.zoom(factor, reading.screen.middle),
     turn: () => reading.look((_, view) => turned(view)),
     mirror: (axis) => reading.look((_, view) => mirrored(view, axis)),
-    invert: () => reading.act(() => model.voi && reading.window([model.voi[0], model.voi[1], model.voi[2] ? 0 : 1])),
+    invert: () => reading.act(() => reading.model.voi && reading.window([reading.model.voi[0], reading.model.voi[1], reading.model.voi[2] ? 0 : 1])),
     play: () => {
-      if (model.stack.length > 1) reading.act(() => reading.cine.toggle());
+      if (reading.model.stack.length > 1) reading.act(() => reading.cine.toggle());
       reading.draw();
     },
     keyImage: () => {
-      const image = model.keyImage();
+      const image = reading.model.shown();
       if (image) around.keyImage(image);
     },
     removeMark: () => drawing.remove(),
     undo: () => drawing.undo(),
     escape: () => drawing.escape(),
     list: () => around.list(),
+    layout: (layout) => reading.arrange(layout),
+    layouts: () => around.layouts(),
+    stepCell: (by) => reading.activate(reading.grid.at + by),
+    link: () => {
+      reading.grid.isLinked = !reading.grid.isLinked;
+      reading.draw();
+    },
+    besidePrior: () => around.besidePrior(),
     rejoin: () => around.rejoin(),
     help: () => around.help(),
   };

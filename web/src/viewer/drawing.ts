@@ -4,6 +4,7 @@ import { Caption } from "./caption";
 import { apply } from "./geometry";
 import { Marks } from "./marks";
 import type { Kept } from "./marks";
+import type { Model } from "./model";
 import { Pen } from "./pen";
 import { grab, pick } from "./picture";
 import type { Drawn } from "./picture";
@@ -65,11 +66,12 @@ export class Drawing {
     return this.mine() !== null;
   }
 
-  /** Everything on the image that is shown, with what is being drawn. */
-  get drawn(): Drawn {
+  /** Everything on the image that a cell shows, with what is being drawn. */
+  drawnOn({ slice, manifest }: Model): Drawn {
     const open = this.writing ?? this.pen.mark;
-    const here = this.here();
-    const marks = open && this.isHere(open) ? [...here.filter(({ uid }) => uid !== open.uid), open] : here;
+    const kept = slice && manifest ? this.marks.on(manifest.study, slice) : [];
+    const isOpenHere = open?.study === manifest?.study && open && sliceKey(open.sop, open.frame) === slice?.key;
+    const marks = isOpenHere ? [...kept.filter(({ uid }) => uid !== open.uid), open] : kept;
     return { marks, chosen: this.chosen, hasHandles: this.canRemove };
   }
 

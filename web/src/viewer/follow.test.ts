@@ -13,6 +13,7 @@ const state = (changes: Partial<ViewState> = {}): ViewState => ({
   view: [50, 100, 1, 0, 0, 0],
   pointer: null,
   playing: false,
+  layout: null,
   ...changes,
 });
 
@@ -66,9 +67,9 @@ describe("a late joiner", () => {
     presenter.goTo(3);
     presenter.setVoi([-600, 1500, 1]);
     presenter.view = [10, 20, 3, 270, 1, 0];
-    const shown = presenter.state([5, 6]);
+    const shown = presenter.shown();
     expect(shown && joiner.adopt(shown)).toBe(true);
-    expect(joiner.state([5, 6])).toEqual(shown);
+    expect(joiner.shown()).toEqual(shown);
     expect(joiner.series).toEqual(presenter.series);
   });
 

@@ -74,7 +74,7 @@ describe("where image points are on the screen", () => {
   });
 
   it("go there and back in any view", () => {
-    for (const rotation of [0, 90, 180, 270]) {
+    for (const rotation of [0, 90, 180, 270] as const) {
       for (const [flipH, flipV] of [[0, 0], [1, 0], [0, 1], [1, 1]] as const) {
         const matrix = toScreen(anImage({ aspect: 1.5 }), [30, 80, 2.5, rotation, flipH, flipV], { width: 731, height: 412 });
         const [x, y] = apply(invert(matrix), apply(matrix, [12.5, 99]));
@@ -95,7 +95,7 @@ describe("where image points are on the screen", () => {
 
 describe("moving about", () => {
   it("dragging moves the point under the finger with it", () => {
-    for (const rotation of [0, 90, 180, 270]) {
+    for (const rotation of [0, 90, 180, 270] as const) {
       const view: View = [50, 100, 2, rotation, 1, 0];
       const held = apply(invert(toScreen(image, view, SIZE)), [120, 80]);
       const [x, y] = apply(toScreen(image, panned(image, view, SIZE, [30, -12]), SIZE), held);

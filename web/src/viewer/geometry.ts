@@ -60,8 +60,10 @@ export function zoomed(image: Shape, view: View, viewport: Size, scale: number, 
 }
 
 export function turned([cx, cy, scale, rotation, flipH, flipV]: View): View {
-  return [cx, cy, scale, (rotation + 90) % 360, flipH, flipV];
+  return [cx, cy, scale, NEXT[rotation], flipH, flipV];
 }
+
+const NEXT = { 0: 90, 90: 180, 180: 270, 270: 0 } as const;
 
 /** Mirrored left to right as seen on the screen, however the image is turned. */
 export function mirrored(view: View, axis: "horizontal" | "vertical"): View {

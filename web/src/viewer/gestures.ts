@@ -33,8 +33,9 @@ const WHEEL_STEP = 40; // a notch of a mouse wheel gives 100 or more, a touch pa
 const ZOOM_PER_PX = 0.006;
 const CLICK_PX = 4;
 
-export function listen(stage: HTMLElement, gestures: Gestures): void {
-  new Listener(stage, gestures);
+/** `take` takes the stage in hand, `isTaken` says whether it is. */
+export function listen(stage: HTMLElement, gestures: Gestures, take: () => void, isTaken: () => boolean): void {
+  new Listener(stage, gestures, take, isTaken);
 }
 
 class Listener {
@@ -47,11 +48,15 @@ class Listener {
   constructor(
     private readonly stage: HTMLElement,
     private readonly gestures: Gestures,
+    private readonly take: () => void,
+    private readonly isTaken: () => boolean,
   ) {
     stage.addEventListener("pointerdown", (event) => this.down(event));
     stage.addEventListener("pointermove", (event) => this.move(event));
     for (const type of ["pointerup", "pointercancel"] as const) stage.addEventListener(type, (event) => this.up(event));
-    stage.addEventListener("pointerleave", () => gestures.hover(null));
+    stage.addEventListener("pointerleave", () => {
+      if (isTaken()) gestures.hover(null);
+    });
     stage.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     stage.addEventListener("dblclick", () => {
       if (!isMarkTool(gestures.tool)) gestures.fit();
@@ -66,6 +71,7 @@ class Listener {
 
   private down(event: PointerEvent): void {
     if (event.target instanceof Element && event.target.closest("button, select, a, summary, input")) return;
+    this.take();
     const at = this.at(event);
     this.stage.setPointerCapture(event.pointerId);
     this.fingers.set(event.pointerId, at);
@@ -92,7 +98,7 @@ class Listener {
   private move(event: PointerEvent): void {
     const at = this.at(event);
     const before = this.fingers.get(event.pointerId);
-    if (event.pointerType === "mouse") this.gestures.hover(at);
+    if (event.pointerType === "mouse" && this.isTaken()) this.gestures.hover(at);
     if (!before) return;
     if (this.pressedAt && Math.hypot(at[0] - this.pressedAt[0], at[1] - this.pressedAt[1]) > CLICK_PX) this.pressedAt = null;
     if (this.fingers.size === 2) this.pinch(event.pointerId, before, at);
@@ -153,6 +159,7 @@ class Listener {
 
   private wheel(event: WheelEvent): void {
     event.preventDefault();
+    this.take();
     const dy = event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? event.deltaY : event.deltaY * WHEEL_STEP;
     if ((event.ctrlKey || event.metaKey) !== (this.gestures.bindings.wheel === "zoom")) {
       this.gestures.zoom(Math.exp(-dy * 0.0025), this.at(event));

@@ -1,27 +1,33 @@
 /**
  * The viewer: series strip, image, controls. `openViewer` puts it into an element of the page.
  *
- * For tests: `data-study`, `data-sop`, `data-frame`, `data-loaded` ("", "quick", "full") on `.viewer` say what is
- * shown, and a `viewer-native` event sent to it gets `detail.image`, the ImageData of the image at its own size.
+ * For tests: `data-study`, `data-sop`, `data-frame`, `data-loaded` ("", "quick", "full") on `.viewer` say what the
+ * active cell shows, and a `viewer-native` event sent to it gets `detail.image`, the ImageData of the image at its own size.
  */
 
 import "./viewer.css";
 
-import { Cine, frameMsOf, hasDrifted } from "./cine";
+import type { Cine } from "./cine";
 import { commandsFor } from "./commands";
 import { Drawing } from "./drawing";
+import { Feed } from "./feed";
 import { Follow, Sender } from "./follow";
 import { tidy } from "./geometry";
 import type { Size } from "./geometry";
 import { listen } from "./gestures";
+import { Grid } from "./grid";
+import type { Cell } from "./grid";
+import type { Layout } from "./hanging";
 import { Hands } from "./hands";
 import { keySheet, run } from "./keys";
 import type { Commands } from "./keys";
-import { Loader } from "./loader";
-import type { Instance } from "./manifest";
+import type { Loader } from "./loader";
+import type { Instance, Manifest } from "./manifest";
 import { MarkList } from "./marklist";
 import { Model } from "./model";
 import { renderNative } from "./paint";
+import { Pane } from "./pane";
+import { Playing } from "./playing";
 import type { Reading } from "./reading";
 import { Screen } from "./screen";
 import { sliceKey } from "./stack";
@@ -29,8 +35,6 @@ import type { AnyMark, Author, KeyImage, Mark, Point, Presenter, View, ViewState
 import { Strip } from "./strip";
 import { Studies } from "./studies";
 import { Toolbar } from "./toolbar";
-
-const TELL_PLAYING_MS = 1000; // each browser plays by itself
 
 export type { KeyImage, Mark, Presenter, ViewState } from "./state";
 
@@ -71,11 +75,11 @@ export function openViewer(root: HTMLElement, options: ViewerOptions): Viewer {
 }
 
 class OpenViewer implements Viewer, Reading {
-  readonly model = new Model();
-  readonly loader: Loader;
-  readonly cine: Cine;
   readonly screen: Screen;
+  readonly grid: Grid;
 
+  private readonly feed: Feed;
+  private readonly playing: Playing;
   private readonly drawing: Drawing;
   private readonly follow = new Follow();
   private readonly sender: Sender;
@@ -88,7 +92,7 @@ class OpenViewer implements Viewer, Reading {
   private readonly closing = new AbortController();
 
   private remotePointer: Point | null = null;
-  private toldAt = 0;
+  private stripFor: Manifest | null = null; // what the strip lists
   private nextDraw = 0; // an animation frame, 0 for none
 
   constructor(
@@ -100,13 +104,14 @@ class OpenViewer implements Viewer, Reading {
     this.drawing = new Drawing(this, { name: options.me, isMe: true }, options.onMark, options.changesAllMarks);
     this.hands = new Hands(this, this.drawing);
     this.help = keySheet(this.hands.bindings);
-    this.loader = new Loader(imagesRoot, (slice, frame) => {
-      if (slice.key !== this.model.slice?.key) return;
-      this.model.arrived(slice, frame);
+    this.playing = new Playing(this);
+    this.feed = new Feed(imagesRoot, (slice, frame) => {
+      const cells = this.grid.cells.filter(({ model }) => model.slice?.id === slice.id);
+      for (const { model } of cells) model.arrived(slice, frame);
+      if (cells.length === 0) return;
       this.send(); // who presents may have had no window to tell of until now
       this.draw();
     });
-    this.cine = new Cine(() => this.playOn(), () => this.model.slice);
     this.strip = new Strip(imagesRoot, {
       onStudy: (study) => this.act(() => void this.studies.open(study)),
       onSeries: (series) => this.act(() => this.model.chooseSeries(series) && this.shown()),
@@ -117,6 +122,8 @@ class OpenViewer implements Viewer, Reading {
       rejoin: () => this.rejoin(),
       help: () => this.help.showModal(),
       list: () => this.listMarks(),
+      layouts: () => this.toolbar.openLayouts(),
+      besidePrior: () => this.act(() => void this.studies.besidePrior()),
     });
     this.toolbar = new Toolbar(commands, this.closing.signal);
     this.marklist = new MarkList({
@@ -129,7 +136,8 @@ class OpenViewer implements Viewer, Reading {
     const [strip, marks] = [this.strip.root, this.marklist.root];
     const { root: toolbar, remove } = this.toolbar;
     this.screen = new Screen(host, { strip, toolbar, marks, caption, remove, help: this.help });
-    listen(this.screen.stage, this.hands);
+    this.grid = new Grid(() => this.makeCell());
+    this.placeCells();
     this.listenToPage(commands);
     void this.studies.start();
   }
@@ -157,7 +165,8 @@ class OpenViewer implements Viewer, Reading {
   }
 
   view(): ViewState | null {
-    return this.model.state(this.hands.pointer, this.cine.isPlaying);
+    const shown = this.model.shown();
+    return shown && { ...shown, pointer: this.hands.pointer, playing: this.cine.isPlaying, layout: this.grid.shared() };
   }
 
   refresh(): void {
@@ -168,17 +177,48 @@ class OpenViewer implements Viewer, Reading {
     this.closing.abort();
     this.cine.stop();
     this.sender.close();
-    this.loader.close();
+    this.feed.close();
     cancelAnimationFrame(this.nextDraw);
     this.screen.close();
   }
 
   // The side of hands, commands and studies: see Reading.
 
+  get model(): Model {
+    return this.grid.active.model;
+  }
+
+  get loader(): Loader {
+    return this.feed.loader;
+  }
+
+  get cine(): Cine {
+    return this.playing.cine;
+  }
+
+  arrange(layout: Layout): void {
+    this.act(() => {
+      this.grid.isChosen = true;
+      this.grid.arrange(layout);
+      this.shown();
+    });
+  }
+
+  activate(at: number): void {
+    const { length } = this.grid.cells;
+    if (!this.grid.activate((at + length) % length)) return;
+    this.cine.stop();
+    this.hands.pointer = null;
+    this.act(() => this.shown());
+  }
+
   act(change: () => unknown): void {
     const wasApart = this.follow.isApart;
     this.follow.acted();
+    const [cell, series, key] = [this.grid.active, this.model.series, this.model.slice?.key];
     change();
+    const isScrolled = cell === this.grid.active && series === this.model.series && key !== this.model.slice?.key;
+    if (isScrolled && this.grid.isLinked && this.grid.link()) this.shown();
     this.send();
     if (this.follow.isApart !== wasApart) this.showLeader();
   }
@@ -206,19 +246,21 @@ class OpenViewer implements Viewer, Reading {
   send(): void {
     if (!this.follow.presenter?.isMe) return;
     const state = this.view();
-    this.toldAt = performance.now();
     if (state) this.sender.offer(state);
   }
 
   shown(): void {
-    const { slice, series } = this.model;
+    const { slice, series, manifest } = this.model;
+    this.placeCells();
+    if (manifest !== this.stripFor) this.studies.showStrip(this.model);
+    this.stripFor = manifest;
     this.strip.choose(series);
     this.drawing.leave();
     this.draw();
     if (!slice) return;
     this.screen.say("");
     this.studies.rest();
-    this.loader.show(slice, this.model.neighbours(this.hands.direction)).then(
+    this.feed.show(this.grid.active, this.grid.cells, this.hands.direction).then(
       () => this.draw(),
       (error: unknown) => {
         if (slice.key === this.model.slice?.key) this.studies.sayError(error);
@@ -233,16 +275,20 @@ class OpenViewer implements Viewer, Reading {
 
   private drawNow(): void {
     this.nextDraw = 0;
-    const { model } = this;
-    const { drawing } = this;
-    this.screen.draw(model, model.slice && this.loader.best(model.slice), drawing.drawn);
-    const marks = drawing.of(model.manifest?.study ?? -1);
-    this.marklist.show(model, this.loader, marks, drawing.canUndo);
+    const { model, drawing } = this;
     const { presenter, isApart } = this.follow;
-    const isFollowing = presenter !== null && !presenter.isMe && !isApart;
-    this.screen.point(model, isFollowing ? this.remotePointer : null, presenter?.name ?? "");
+    const pointer = presenter !== null && !presenter.isMe && !isApart ? this.remotePointer : null;
+    for (const cell of this.grid.cells) {
+      const { model: one, pane } = cell;
+      const loaded = pane.draw(one, this.feed.best(one), drawing.drawnOn(one), one === model ? null : this.grid.crossing(cell));
+      pane.point(one, one === model ? pointer : null, presenter?.name ?? "");
+      if (one === model) this.screen.tell(model, loaded);
+    }
+    const marks = drawing.of(model.manifest?.study ?? -1);
+    if (model.manifest) this.marklist.show(model, this.loader, marks, drawing.canUndo);
     this.screen.root.dataset.tool = this.hands.tool;
-    this.toolbar.show(model, this.hands.tool, this.cine.isPlaying, {
+    const hasPrior = model.manifest !== null && this.studies.priorOf(model.manifest.study) !== null;
+    this.toolbar.show({ model, layout: this.grid.layout, isLinked: this.grid.isLinked, hasPrior }, this.hands.tool, this.cine.isPlaying, {
       canRemove: drawing.canRemove,
       canUndo: drawing.canUndo,
       count: marks.length,
@@ -254,22 +300,19 @@ class OpenViewer implements Viewer, Reading {
 
   /** Show what the presenter shows. */
   private adopt(state: ViewState): void {
-    const before = this.model.slice?.key;
+    const before = this.seen();
     this.remotePointer = state.pointer;
     if (!state.playing) this.cine.stop();
-    if (!this.model.adopt(this.cine.isPlaying ? this.playedTo(state) : state)) this.studies.expect(state);
-    else if (before === this.model.slice?.key) this.draw();
+    if (!this.grid.adopt(this.playing.adapted(state), this.studies.manifests)) this.studies.expect(state);
+    else if (before === this.seen()) this.draw();
     else this.shown();
     if (state.playing) this.cine.start();
   }
 
-  /** While both play, small differences are left alone: a picture that jumps back and forth is no cine. */
-  private playedTo(state: ViewState): ViewState {
-    const { slice, at, stack } = this.model;
-    const theirs = this.model.find(sliceKey(state.sop, state.frame));
-    if (!slice || theirs?.series !== this.model.series) return state;
-    if (hasDrifted(at, theirs.at, stack.length, frameMsOf(slice))) return state;
-    return { ...state, sop: slice.image.sop, frame: slice.frame };
+  /** Which images are on the screen, and how the cells lie. */
+  private seen(): string {
+    const { layout, cells, at } = this.grid;
+    return JSON.stringify([layout, at, cells.map(({ model }) => [model.manifest?.study, model.slice?.key])]);
   }
 
   private rejoin(): void {
@@ -289,38 +332,53 @@ class OpenViewer implements Viewer, Reading {
     this.draw();
   }
 
-  private playOn(): boolean {
-    const { model } = this;
-    const at = (model.at + 1) % model.stack.length;
-    const next = model.stack[at];
-    const isReady = next !== undefined && this.loader.best(next) !== null;
-    if (isReady) {
-      model.goTo(at);
+  private placeCells(): void {
+    const { cells, layout, active } = this.grid;
+    this.screen.place(cells.map(({ pane }) => pane), layout.rows, layout.columns, active.pane);
+  }
+
+  private makeCell(): Cell {
+    const cell = { model: new Model(), pane: new Pane() };
+    const take = () => this.activate(this.grid.cells.indexOf(cell));
+    listen(cell.pane.stage, this.hands, take, () => cell === this.grid.active);
+    cell.pane.stage.addEventListener("focus", take);
+    return cell;
+  }
+
+  /** A series was dragged from the strip onto a cell. */
+  private drop(event: DragEvent): void {
+    const dropped = this.strip.dropped(event);
+    const at = this.grid.cells.findIndex(({ pane }) => event.target instanceof Node && pane.stage.contains(event.target));
+    const manifest = dropped && this.studies.manifests.get(dropped.study);
+    if (!manifest || at < 0) return;
+    event.preventDefault();
+    this.act(() => {
+      this.grid.activate(at);
+      this.cine.stop();
+      if (this.model.manifest !== manifest) this.model.open(manifest);
+      this.model.chooseSeries(dropped.series);
       this.shown();
-      if (performance.now() - this.toldAt > TELL_PLAYING_MS) this.send();
-    } else if (model.slice) {
-      // Not there yet: ask for it, and go on with it when it came.
-      this.loader.show(model.slice, model.neighbours(1)).catch(() => undefined);
-    }
-    return isReady;
+    });
   }
 
   private listenToPage(commands: Commands): void {
     const { signal } = this.closing;
     document.addEventListener("keydown", (event) => run(event, commands), { signal });
     window.addEventListener("online", () => this.studies.retry(), { signal });
+    this.screen.grid.addEventListener("dragover", (event) => this.strip.isDragged(event) && event.preventDefault());
+    this.screen.grid.addEventListener("drop", (event) => this.drop(event));
     this.screen.root.addEventListener("viewer-native", (event) => {
       const image = this.renderNative();
       if (event instanceof CustomEvent && image) (event.detail as NativeImage).image = image;
     });
     const observer = new ResizeObserver(() => this.draw());
-    observer.observe(this.screen.stage);
+    observer.observe(this.screen.grid);
     signal.addEventListener("abort", () => observer.disconnect());
   }
 
   private renderNative(): ImageData | null {
     const { slice, manifest, voi } = this.model;
-    const frame = slice && this.loader.best(slice);
-    return frame && manifest && voi ? renderNative(frame, slice, manifest.luts, voi) : null;
+    const frame = this.feed.best(this.model);
+    return frame && slice && manifest && voi ? renderNative(frame, slice, manifest.luts, voi) : null;
   }
 }

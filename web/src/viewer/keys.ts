@@ -5,6 +5,7 @@ import { later, t } from "../text";
 import { bindingForm } from "./bindings";
 import type { Bindings } from "./bindings";
 import type { Tool } from "./gestures";
+import type { Layout } from "./hanging";
 import { MARK_TOOLS, TOOLS } from "./tools";
 
 /** What keys and buttons can do. */
@@ -26,6 +27,14 @@ export interface Commands {
   undo(): void;
   escape(): void;
   list(): void;
+  layout(layout: Layout): void;
+  /** Open the choice of layouts. */
+  layouts(): void;
+  stepCell(by: 1 | -1): void;
+  /** Cells scroll together, or each alone. */
+  link(): void;
+  /** The study before this one beside it. */
+  besidePrior(): void;
   rejoin(): void;
   help(): void;
 }
@@ -43,12 +52,15 @@ const BINDINGS: readonly Binding[] = [
   { keys: ["PageUp", "PageDown"], shown: "PgUp PgDn", does: later("Lùi, tới 10 ảnh"), run: (c, key) => c.scrollBy(key === "PageUp" ? -10 : 10) },
   { keys: ["Home", "End"], shown: "Home End", does: later("Ảnh đầu, ảnh cuối"), run: (c, key) => c.goTo(key === "Home" ? "first" : "last") },
   { keys: ["ArrowLeft", "ArrowRight"], shown: "← →", does: later("Loạt trước, loạt sau"), run: (c, key) => c.stepSeries(key === "ArrowLeft" ? -1 : 1) },
+  { keys: ["q"], shown: "Q", does: later("Bố cục: số ô ảnh, ảnh cũ bên cạnh"), run: (c) => c.layouts() },
+  { keys: ["\\"], shown: "\\", does: later("Các ô cuộn cùng nhau theo vị trí, hay riêng"), run: (c) => c.link() },
+  { keys: ["[", "]"], shown: "[ ]", does: later("Ô trước, ô sau (rồi chọn loạt ảnh cho ô)"), run: (c, key) => c.stepCell(key === "[" ? -1 : 1) },
   { keys: ["1", "2", "3", "4", "5", "6", "7", "8", "9"], shown: "1 … 9", does: later("Cửa sổ có sẵn (1: theo tệp)"), run: (c, key) => c.preset(Number(key)) },
   { keys: ["w"], shown: "W", does: later("Chỉnh cửa sổ bằng cách kéo"), run: (c) => c.use("window") },
   { keys: ["s"], shown: "S", does: later("Cuộn ảnh bằng cách kéo"), run: (c) => c.use("scroll") },
   { keys: ["p"], shown: "P", does: later("Di chuyển ảnh bằng cách kéo"), run: (c) => c.use("pan") },
   { keys: ["z"], shown: "Z", does: later("Phóng to, thu nhỏ (hoặc Ctrl + lăn chuột)"), run: (c) => c.use("zoom") },
-  { keys: ["m"], shown: "M", does: later("Kính lúp: kéo trên ảnh"), run: (c) => c.use("lens") },
+  { keys: ["y"], shown: "Y", does: later("Kính lúp: kéo trên ảnh"), run: (c) => c.use("lens") },
   { keys: ["+", "=", "-"], shown: "+ −", does: later("Phóng to, thu nhỏ từng nấc"), run: (c, key) => c.zoomBy(key === "-" ? 0.8 : 1.25) },
   ...MARK_TOOLS.map((tool): Binding => {
     const { key, does } = TOOLS[tool];
@@ -69,6 +81,7 @@ const BINDINGS: readonly Binding[] = [
   { keys: ["?"], shown: "?", does: later("Bảng phím này"), run: (c) => c.help() },
 ];
 
+export const KEYS = BINDINGS.flatMap(({ keys }) => keys);
 const BY_KEY = new Map(BINDINGS.flatMap((binding) => binding.keys.map((key) => [key, binding] as const)));
 const TYPING = "input, textarea, select, [contenteditable], [role=textbox]";
 const CONTROLS = "button, a, summary, dialog";

@@ -41,11 +41,11 @@ interface Cell {
 }
 
 interface Batch {
-  readonly keys: ReadonlySet<string>;
+  readonly ids: ReadonlySet<string>;
   readonly abort: AbortController;
 }
 
-type Listener = (slice: Slice, frame: DecodedFrame) => void;
+export type Listener = (slice: Slice, frame: DecodedFrame) => void;
 
 export class Loader {
   private readonly decoders = new Decoders();
@@ -72,12 +72,12 @@ export class Loader {
 
   /** The best that is there of a slice now. */
   best(slice: Slice): DecodedFrame | null {
-    return this.kept.best(slice.key);
+    return this.kept.best(slice.id);
   }
 
   /** The same without counting as use. */
   peek(slice: Slice): DecodedFrame | null {
-    return this.kept.peek(slice.key);
+    return this.kept.peek(slice.id);
   }
 
   isFull(slice: Slice): boolean {
@@ -137,13 +137,13 @@ export class Loader {
   /** Stop what nobody looks at nor will look at next. */
   private giveUp(): void {
     const cells = [...this.cells.values()];
-    const wanted = new Set(cells.flatMap(({ slice, wanted }) => [slice.key, ...wanted.map(({ key }) => key)]));
-    const shown = new Set(cells.map(({ slice }) => slice.key));
+    const wanted = new Set(cells.flatMap(({ slice, wanted }) => [slice.id, ...wanted.map(({ id }) => id)]));
+    const shown = new Set(cells.map(({ slice }) => slice.id));
     for (const job of this.jobs.values()) {
       const wasShown = job.previewAt !== Infinity;
-      if (!wanted.has(job.slice.key) || (wasShown && !shown.has(job.slice.key))) job.abort.abort();
+      if (!wanted.has(job.slice.id) || (wasShown && !shown.has(job.slice.id))) job.abort.abort();
     }
-    if (this.batch && ![...this.batch.keys].some((key) => wanted.has(key))) this.batch.abort.abort();
+    if (this.batch && ![...this.batch.ids].some((id) => wanted.has(id))) this.batch.abort.abort();
   }
 
   /** The call's line has changed: go on, or make way. */
@@ -159,7 +159,7 @@ export class Loader {
   /** The slice in full, at once; what is already on its way as a neighbour is made the first. */
   private jobNow(slice: Slice): Job {
     const previewAt = performance.now() + PREVIEW_AFTER_MS;
-    const known = this.jobs.get(slice.key);
+    const known = this.jobs.get(slice.id);
     if (!known || known.abort.signal.aborted) return this.start(slice, previewAt);
     known.previewAt = Math.min(known.previewAt, previewAt);
     return known;
@@ -167,9 +167,9 @@ export class Loader {
 
   private start(slice: Slice, previewAt = Infinity): Job {
     const job: Job = { slice, abort: new AbortController(), previewAt, done: Promise.resolve() };
-    this.jobs.set(slice.key, job);
+    this.jobs.set(slice.id, job);
     job.done = this.load(job).finally(() => {
-      if (this.jobs.get(slice.key) === job) this.jobs.delete(slice.key);
+      if (this.jobs.get(slice.id) === job) this.jobs.delete(slice.id);
     });
     return job;
   }
@@ -186,8 +186,8 @@ export class Loader {
         isBatchOut: this.batch !== null,
         batch: this.batchFor(answerMs),
         room: this.kept.room,
-        hasSmall: ({ key }) => this.kept.peek(key) !== null || [this.jobs, this.decoding, this.noSmaller].some((keys) => keys.has(key)),
-        hasWhole: (slice) => this.isFull(slice) || this.jobs.has(slice.key),
+        hasSmall: ({ id }) => this.kept.peek(id) !== null || [this.jobs, this.decoding, this.noSmaller].some((ids) => ids.has(id)),
+        hasWhole: (slice) => this.isFull(slice) || this.jobs.has(slice.id),
       });
       if (!found) return;
       this.follow(found);
@@ -204,7 +204,7 @@ export class Loader {
   }
 
   private async startBatch(slices: readonly Slice[], level: number): Promise<void> {
-    const batch: Batch = { keys: new Set(slices.map(({ key }) => key)), abort: new AbortController() };
+    const batch: Batch = { ids: new Set(slices.map(({ id }) => id)), abort: new AbortController() };
     this.batch = batch;
     const byName = new Map(slices.map((slice) => [nameOf(slice.image.instance, slice.frame), slice]));
     let count = 0;
@@ -212,11 +212,11 @@ export class Loader {
       const slice = byName.get(nameOf(instance, frame));
       if (!slice) return;
       count++;
-      if (!coded) this.noSmaller.add(slice.key);
+      if (!coded) this.noSmaller.add(slice.id);
       else {
         this.smallBytes = 0.9 * this.smallBytes + 0.1 * coded.bytes.byteLength;
         const at = Math.min(level, coded.facts.cuts.length - 1);
-        this.decode(slice, coded, at).catch(() => this.noSmaller.add(slice.key));
+        this.decode(slice, coded, at).catch(() => this.noSmaller.add(slice.id));
       }
     };
     try {
@@ -232,8 +232,8 @@ export class Loader {
   /** What does not come is asked for again when it is looked at, and the reader is told then. */
   private unwant(signal: AbortSignal, slices: readonly Slice[]): void {
     if (signal.aborted) return;
-    const keys = new Set(slices.map(({ key }) => key));
-    for (const cell of this.cells.values()) cell.wanted = cell.wanted.filter(({ key }) => !keys.has(key));
+    const ids = new Set(slices.map(({ id }) => id));
+    for (const cell of this.cells.values()) cell.wanted = cell.wanted.filter(({ id }) => !ids.has(id));
   }
 
   private batchFor(answerMs: number): number {
@@ -267,12 +267,12 @@ export class Loader {
 
   private async decode(slice: Slice, coded: Coded, level: number): Promise<void> {
     const { rows, columns, photometric } = slice.image;
-    this.decoding.add(slice.key);
+    this.decoding.add(slice.id);
     try {
       const frame = await this.decoders.decode({ ...coded, level, rows, columns, isColour: photometric === "RGB" });
-      if (this.kept.put(slice.key, frame)) this.onFrame(slice, frame);
+      if (this.kept.put(slice.id, frame)) this.onFrame(slice, frame);
     } finally {
-      this.decoding.delete(slice.key);
+      this.decoding.delete(slice.id);
     }
   }
 }

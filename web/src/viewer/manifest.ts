@@ -40,6 +40,8 @@ export interface FrameFacts {
   readonly rescale: { readonly slope: number; readonly intercept: number; readonly units: string };
 }
 
+export type Suv = { readonly factor: number } | { readonly reason: string };
+
 export interface Instance extends FrameFacts {
   readonly instance: number;
   readonly sop: string;
@@ -64,6 +66,8 @@ export interface Instance extends FrameFacts {
   readonly laterality: string | null;
   readonly view_position: string | null;
   readonly thickness_mm: number | null;
+  /** Of a PET image: what a value is multiplied with, or why there is no SUV. */
+  readonly suv: Suv | null;
   readonly us_regions: readonly UsRegion[];
   readonly per_frame: readonly Partial<FrameFacts>[] | null;
 }
@@ -74,6 +78,8 @@ export interface Series {
   readonly modality: string;
   readonly description: string;
   readonly body_part: string;
+  /** Images of series with the same one lie in one space. */
+  readonly frame_of_reference: string;
   readonly instances: readonly Instance[];
 }
 

@@ -5,7 +5,7 @@ import type { Manifest, Series } from "./manifest";
 import type { DecodedFrame } from "./pixels";
 import { sliceKey, stackOf } from "./stack";
 import type { Slice } from "./stack";
-import type { KeyImage, Point, View, ViewState, Voi } from "./state";
+import type { Shown, View, Voi } from "./state";
 import { defaultVoi } from "./window";
 
 /** How a series was left, for when one comes back to it. */
@@ -112,21 +112,23 @@ export class Model {
     }
   }
 
-  state(pointer: Point | null, playing = false): ViewState | null {
+  /** Null while there is no image, or no window for it yet. */
+  shown(): Shown | null {
     const { manifest, slice, voi, view } = this;
     if (!manifest || !slice || !voi) return null;
-    return { study: manifest.study, sop: slice.image.sop, frame: slice.frame, voi, view, pointer, playing };
+    return { study: manifest.study, sop: slice.image.sop, frame: slice.frame, voi, view };
   }
 
-  keyImage(): KeyImage | null {
-    const state = this.state(null);
-    if (!state) return null;
-    const { study, sop, frame, voi, view } = state;
-    return { study, sop, frame, voi, view };
+  /** Show nothing. */
+  clear(): void {
+    this.manifest = this.series = this.voi = null;
+    this.stack = [];
+    this.at = 0;
+    this.left.clear();
   }
 
   /** Show what another one shows. False: that image is not known here. */
-  adopt(state: ViewState): boolean {
+  adopt(state: Shown): boolean {
     if (state.study !== this.manifest?.study) return false;
     const place = this.places.get(sliceKey(state.sop, state.frame));
     if (!place) return false;

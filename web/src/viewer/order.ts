@@ -59,7 +59,7 @@ export function interleaved(cells: readonly (readonly Slice[])[]): Slice[] {
   for (let at = 0; at < longest; at++) {
     for (const cell of cells) {
       const slice = cell[at];
-      if (slice && !found.has(slice.key)) found.set(slice.key, slice);
+      if (slice && !found.has(slice.id)) found.set(slice.id, slice);
     }
   }
   return [...found.values()];

@@ -17,6 +17,7 @@ const PAD_PX = 4;
 const AWAY_PX = 60; // farther, and one would not know whose words they are
 const COLOUR = "#ffd23f";
 const CHOSEN = "#7df0ff";
+const REFERENCE = "#8cf28c";
 const SHADE = "rgba(0, 0, 0, 0.85)";
 const BEHIND = "rgba(0, 0, 0, 0.3)"; // words are read on bone as on air, and hide little
 
@@ -91,6 +92,11 @@ export function drawMarks(
     if (box) write(context, box, lines, colourOf(mark), ratio);
   }
   return new Map([...labels].map(([uid, box]) => [uid, box.map((side) => side / ratio) as unknown as Box]));
+}
+
+/** A reference line, between points in CSS pixels of the stage. */
+export function drawCrossing(context: CanvasRenderingContext2D, points: readonly Point[], ratio: number): void {
+  strokeTwice(context, REFERENCE, ratio, () => points.forEach(([x, y], i) => (i === 0 ? context.moveTo(x * ratio, y * ratio) : context.lineTo(x * ratio, y * ratio))));
 }
 
 function reach(isTouch: boolean): number {

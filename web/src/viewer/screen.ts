@@ -1,19 +1,15 @@
-/** The parts of the viewer on the page, and what is drawn on them. */
+/** The parts of the viewer on the page, and the cells that images are shown in. */
 
 import { element } from "../dom";
 import { t } from "../text";
-import { Corners, spoken } from "./corners";
-import { apply, toScreen } from "./geometry";
+import { spoken } from "./corners";
 import type { Matrix, Size } from "./geometry";
-import { Lens } from "./lens";
-import { drawMarks } from "./picture";
-import type { Drawn, Labels } from "./picture";
+import type { Lens } from "./lens";
+import type { Labels } from "./picture";
 import type { Model } from "./model";
-import { Painter } from "./paint";
-import type { DecodedFrame } from "./pixels";
+import { Pane } from "./pane";
 import type { Point, Presenter } from "./state";
 
-const MOST_PIXEL_RATIO = 2; // more costs a phone its battery, and shows nothing more of these images
 const SPEAK_AFTER_MS = 700; // not every image that is scrolled past
 
 /** What others make and the screen places. */
@@ -21,67 +17,64 @@ type Parts = Readonly<Record<"strip" | "toolbar" | "marks" | "caption" | "remove
 
 export class Screen {
   readonly root = element("section", { className: "viewer", attributes: { "aria-label": t("Xem ảnh") } });
-  readonly stage = element("div", {
-    className: "viewer-stage",
-    tabIndex: 0,
-    attributes: { role: "group", "aria-label": t("Ảnh: mũi tên để cuộn, dấu hỏi để xem các phím") },
-  });
-  private readonly canvas = canvas();
-  private readonly layer = canvas();
-  private readonly corners = new Corners();
-  private readonly thumb = element("div", {});
-  private readonly track = element("div", { className: "viewer-track", attributes: { "aria-hidden": "true" } }, this.thumb);
+  readonly grid = element("div", { className: "viewer-grid" });
+  /** The cell that tools, keys and the pointer act on. */
+  private active = new Pane();
+  private readonly onImage: readonly HTMLElement[];
   private readonly notice = element("div", { className: "viewer-notice", hidden: true, attributes: { role: "status" } });
   private readonly leader = element("div", { className: "viewer-leader" });
   private readonly live = element("p", { className: "viewer-live", attributes: { "aria-live": "polite" } });
-  private readonly painter = new Painter(this.canvas);
-  readonly lens = new Lens();
-  /** Where the words of the marks lie. */
-  labels: Labels = new Map();
   private speaking: ReturnType<typeof setTimeout> | undefined;
 
   constructor(host: HTMLElement, { strip, toolbar, marks, caption, remove, help }: Parts) {
-    this.stage.append(this.canvas, this.layer, this.corners.root, this.lens.canvas, this.track, this.leader, this.notice, remove, caption);
-    const body = element("div", { className: "viewer-body" }, strip, this.stage, marks, toolbar);
+    this.onImage = [remove, caption];
+    const middle = element("div", { className: "viewer-middle" }, this.grid, this.leader, this.notice);
+    const body = element("div", { className: "viewer-body" }, strip, middle, marks, toolbar);
     this.root.append(body, this.live, help);
     host.replaceChildren(this.root);
   }
 
-  /** Of the stage, in CSS pixels. */
+  /** Put the cells in rows and columns; `active` is one of them. */
+  place(panes: readonly Pane[], rows: number, columns: number, active: Pane): void {
+    const stages = panes.map(({ stage }) => stage);
+    if (stages.some((stage, i) => this.grid.children[i] !== stage) || this.grid.children.length !== stages.length) {
+      this.grid.replaceChildren(...stages);
+    }
+    this.grid.style.gridTemplate = `repeat(${rows}, minmax(0, 1fr)) / repeat(${columns}, minmax(0, 1fr))`;
+    this.active = active;
+    if (this.onImage.some((part) => part.parentElement !== active.stage)) active.stage.append(...this.onImage);
+    for (const [i, pane] of panes.entries()) pane.place(i, panes.length, pane === active);
+  }
+
+  get stage(): HTMLElement {
+    return this.active.stage;
+  }
+
   get size(): Size {
-    return { width: Math.max(1, this.stage.clientWidth), height: Math.max(1, this.stage.clientHeight) };
+    return this.active.size;
   }
 
   get middle(): Point {
     return [this.stage.clientWidth / 2, this.stage.clientHeight / 2];
   }
 
-  /** From image pixels to CSS pixels of the stage; null while there is no image. */
-  matrix({ slice, view }: Model): Matrix | null {
-    return slice ? toScreen(slice.image, view, this.size) : null;
+  get labels(): Labels {
+    return this.active.labels;
   }
 
-  draw(model: Model, frame: DecodedFrame | null, drawn: Drawn): void {
-    const { slice, manifest, voi, view } = model;
-    const ratio = Math.min(MOST_PIXEL_RATIO, devicePixelRatio);
-    const { width, height } = this.size;
-    const pixels = { width: Math.round(width * ratio), height: Math.round(height * ratio) };
-    this.painter.paint(frame, slice, manifest?.luts ?? {}, voi, view, pixels);
-    this.lens.show(frame, slice, manifest?.luts ?? {}, voi, view, this.size);
-    this.drawLayer(model, frame, drawn, pixels, ratio);
-    const loaded = frame === null ? "" : frame.level === 0 ? "full" : "quick";
-    this.corners.show(model, this.size, loaded);
-    this.showTrack(model);
-    this.root.dataset.study = String(manifest?.study ?? "");
-    this.root.dataset.sop = slice?.image.sop ?? "";
-    this.root.dataset.frame = String(slice?.frame ?? "");
-    this.root.dataset.loaded = loaded;
+  get lens(): Lens {
+    return this.active.lens;
   }
 
-  /** Where someone else points on the image; null: nowhere. */
-  point(model: Model, at: Point | null, name: string): void {
-    const matrix = this.matrix(model);
-    this.corners.point(at && matrix ? apply(matrix, at) : null, t("{name} đang chỉ", { name }));
+  /** From image pixels to CSS pixels of the active cell; null while there is no image. */
+  matrix(model: Model): Matrix | null {
+    return this.active.matrix(model);
+  }
+
+  /** For tests: what the active cell shows. */
+  tell({ manifest, slice }: Model, loaded: string): void {
+    const study = String(manifest?.study ?? "");
+    Object.assign(this.root.dataset, { study, sop: slice?.image.sop ?? "", frame: String(slice?.frame ?? ""), loaded });
   }
 
   lead(presenter: Presenter | null, isApart: boolean, onRejoin: () => void): void {
@@ -127,28 +120,4 @@ export class Screen {
     clearTimeout(this.speaking);
     this.root.remove();
   }
-
-  private drawLayer(model: Model, frame: DecodedFrame | null, drawn: Drawn, pixels: Size, ratio: number): void {
-    const context = this.layer.getContext("2d");
-    if (!context) return;
-    if (this.layer.width !== pixels.width || this.layer.height !== pixels.height) {
-      this.layer.width = pixels.width;
-      this.layer.height = pixels.height;
-    }
-    context.clearRect(0, 0, pixels.width, pixels.height);
-    const matrix = this.matrix(model);
-    if (model.slice && matrix) this.labels = drawMarks(context, drawn, model.slice, frame, matrix, ratio);
-  }
-
-  private showTrack({ stack, at }: Model): void {
-    this.track.hidden = stack.length < 2;
-    if (stack.length < 2) return;
-    const share = Math.max(0.04, 1 / stack.length);
-    this.thumb.style.height = `${share * 100}%`;
-    this.thumb.style.top = `${(at / (stack.length - 1)) * (1 - share) * 100}%`;
-  }
-}
-
-function canvas(): HTMLCanvasElement {
-  return element("canvas", { className: "viewer-canvas", attributes: { "aria-hidden": "true" } });
 }

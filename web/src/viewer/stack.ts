@@ -1,10 +1,14 @@
 /** The images of a series in the order they are scrolled through: by place in the body where that is known. */
 
 import type { FrameFacts, Instance, Series, Triple } from "./manifest";
+import { cross, dot } from "./planes";
 
 /** One frame with the facts that hold for it. */
 export interface Slice {
+  /** Told to the others: SOP Instance UID and frame. */
   readonly key: string;
+  /** The same within the study: two hospitals may have sent other bytes under one UID. */
+  readonly id: string;
   /** Our numbers of the study and the series. */
   readonly study: number;
   readonly series: number;
@@ -42,6 +46,7 @@ function inOrder(series: Series, study: number): Slice[] {
   return series.instances.flatMap((image) =>
     Array.from({ length: image.frames }, (_, i) => ({
       key: sliceKey(image.sop, i + 1),
+      id: `${study}/${sliceKey(image.sop, i + 1)}`,
       study,
       series: series.series,
       place: ++place,
@@ -70,9 +75,5 @@ function placesAlongNormal(slices: readonly Slice[]): number[] | null {
 function normalOf(orientation: FrameFacts["orientation"]): Triple | null {
   if (!orientation) return null;
   const [a, b, c, d, e, f] = orientation;
-  return [b * f - c * e, c * d - a * f, a * e - b * d];
-}
-
-function dot(a: Triple, b: Triple): number {
-  return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+  return cross([a, b, c], [d, e, f]);
 }

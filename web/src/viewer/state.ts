@@ -13,21 +13,35 @@ export type View = readonly [
   cx: number,
   cy: number,
   scale: number,
-  rotation: number,
+  rotation: 0 | 90 | 180 | 270,
   flipH: 0 | 1,
   flipV: 0 | 1,
 ];
 
-/** The whole of what is looked at: message `share-view`. Absolute, so that a late joiner needs only the last one. */
-export interface ViewState {
+/** What one cell shows. */
+export interface Shown {
   readonly study: number;
   readonly sop: string;
   readonly frame: number;
   readonly voi: Voi;
   readonly view: View;
+}
+
+/** Cells row by row. That of `active` is null: it is what the state itself tells; any other null is an empty one. */
+export interface SharedLayout {
+  readonly rows: number;
+  readonly columns: number;
+  readonly active: number;
+  readonly cells: readonly (Shown | null)[];
+}
+
+/** The whole of what is looked at: message `share-view`. Absolute, so that a late joiner needs only the last one. */
+export interface ViewState extends Shown {
   readonly pointer: Point | null;
   /** Goes on from here by itself, at its own rate. */
   readonly playing: boolean;
+  /** Null: one image alone. */
+  readonly layout: SharedLayout | null;
 }
 
 export type MarkTool = "length" | "angle" | "cobb" | "ellipse" | "rectangle" | "probe" | "arrow" | "text" | "freehand";
@@ -55,13 +69,7 @@ export interface Author {
 }
 
 /** What the minutes keep of an image: enough to draw it again. */
-export interface KeyImage {
-  readonly study: number;
-  readonly sop: string;
-  readonly frame: number;
-  readonly voi: Voi;
-  readonly view: View;
-}
+export type KeyImage = Shown;
 
 export interface Presenter {
   readonly isMe: boolean;

@@ -5,6 +5,8 @@ import { t } from "../text";
 import { dateText, seriesLine } from "./corners";
 import type { Manifest, Series, StudySummary } from "./manifest";
 
+const DRAGGED = "application/x-hoichan-series";
+
 export interface StripEvents {
   onStudy(study: number): void;
   onSeries(series: number): void;
@@ -73,8 +75,24 @@ export class Strip {
       element("span", { className: "viewer-series-count" }, t("{n} ảnh", { n: frames })),
     );
     option.dataset.series = String(series.series);
+    option.draggable = true;
+    thumbnail.draggable = false; // the series is dragged, not its picture
+    option.addEventListener("dragstart", ({ dataTransfer }) => {
+      dataTransfer?.setData(DRAGGED, JSON.stringify([study, series.series]));
+      if (dataTransfer) dataTransfer.effectAllowed = "copy";
+    });
     option.addEventListener("click", () => this.events.onSeries(series.series));
     return option;
+  }
+
+  isDragged({ dataTransfer }: DragEvent): boolean {
+    return dataTransfer?.types.includes(DRAGGED) === true;
+  }
+
+  /** The series that was let go, if it was one. */
+  dropped({ dataTransfer }: DragEvent): { study: number; series: number } | null {
+    const parts = /^\[(\d+),(\d+)\]$/.exec(dataTransfer?.getData(DRAGGED) ?? "");
+    return parts && { study: Number(parts[1]), series: Number(parts[2]) };
   }
 
   private move(event: KeyboardEvent): void {

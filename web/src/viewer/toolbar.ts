@@ -5,10 +5,13 @@ import { t } from "../text";
 import { WAYS } from "./bindings";
 import type { Way } from "./bindings";
 import type { Tool } from "./gestures";
+import { LAYOUTS } from "./hanging";
+import type { Layout } from "./hanging";
 import type { Commands } from "./keys";
 import type { WindowPreset } from "./manifest";
 import type { Model } from "./model";
 import type { MarkTool } from "./state";
+import { suvPresets } from "./suv";
 import { isMarkTool, MARK_TOOLS, TOOLS } from "./tools";
 import { PRESETS } from "./window";
 import type { Widened } from "./window";
@@ -22,6 +25,14 @@ export interface MarkState {
   /** Of the study. */
   readonly count: number;
   readonly isListOpen: boolean;
+}
+
+/** What is on the screen. */
+interface Shown {
+  readonly model: Model;
+  readonly layout: Layout;
+  readonly isLinked: boolean;
+  readonly hasPrior: boolean;
 }
 
 /** "file": as the file says; "full": from the darkest to the brightest. */
@@ -38,7 +49,7 @@ export function presetsOf({ series, slice }: Model): Preset[] {
     window,
   }));
   const ofModality = (PRESETS[series.modality] ?? []).map((window) => ({ name: t(window.name), window }));
-  const presets: Preset[] = [{ name: t("theo tệp"), window: "file" }, ...ofModality, ...ofFile, { name: t("toàn dải"), window: "full" }];
+  const presets: Preset[] = [{ name: t("theo tệp"), window: "file" }, ...ofModality, ...suvPresets(slice).map((window) => ({ name: window.name, window })), ...ofFile, { name: t("toàn dải"), window: "full" }];
   return presets.slice(0, 9);
 }
 
@@ -53,7 +64,11 @@ export class Toolbar {
   private readonly undo: HTMLButtonElement;
   private readonly list: HTMLButtonElement;
   private readonly invert: HTMLButtonElement;
+  private readonly layouts: HTMLDetailsElement;
+  private readonly link: HTMLButtonElement;
+  private readonly prior: HTMLButtonElement;
   private readonly menus: HTMLDetailsElement[] = [];
+  private readonly byLayout = new Map<Layout, HTMLButtonElement>();
   private penTool: MarkTool = "length";
   private presetNames = "";
 
@@ -72,6 +87,8 @@ export class Toolbar {
     this.list.title = t("Danh sách hình vẽ: phím J");
     this.invert = button(t("Đảo đen trắng"), () => commands.invert());
     this.pen = button("", () => commands.use(this.penTool));
+    this.link = button(t("Cuộn cùng nhau"), () => commands.link());
+    this.prior = button(t("Ảnh cũ bên cạnh"), () => commands.besidePrior());
     const keyImage = button(t("Ảnh chính"), () => commands.keyImage());
     keyImage.title = t("Lưu làm ảnh chính cho biên bản: phím K");
     const more = this.menu(t("Thêm"), t("Thêm"), ...[
@@ -84,11 +101,13 @@ export class Toolbar {
       this.invert,
       button(t("Phím tắt (?)"), () => commands.help()),
     ]);
+    this.layouts = this.menu(t("Bố cục"), t("Bố cục: số ô ảnh"), ...LAYOUTS.map((layout) => this.layoutButton(layout, commands)), this.link, this.prior);
+    this.layouts.classList.add("viewer-layouts");
     const ways = SHOWN_WAYS.map((way) => this.tool(way, t(WAYS[way]), commands));
     const pens = this.menu("▾", t("Chọn công cụ đo, vẽ"), ...MARK_TOOLS.map((tool) => this.tool(tool, t(TOOLS[tool].name), commands)), this.undo);
     pens.classList.add("viewer-pens");
     const dragging = group(t("Kéo chuột để"), ...ways, this.pen, pens);
-    this.root.append(this.presets, dragging, this.list, this.cine, keyImage, more);
+    this.root.append(this.presets, dragging, this.layouts, this.list, this.cine, keyImage, more);
     document.addEventListener("pointerdown", ({ target }) => this.closeMenus(target), { signal });
   }
 
@@ -98,6 +117,19 @@ export class Toolbar {
     if (tool === "pan" || tool === "zoom") made.classList.add("viewer-by-fingers");
     this.tools.set(tool, made);
     return made;
+  }
+
+  private layoutButton(layout: Layout, commands: Commands): HTMLButtonElement {
+    const made = button(`${layout.rows} × ${layout.columns}`, () => commands.layout(layout));
+    made.setAttribute("aria-label", t("{rows} hàng, {columns} cột", { ...layout }));
+    this.byLayout.set(layout, made);
+    return made;
+  }
+
+  /** By key: the choice opens, and its first button has the focus. */
+  openLayouts(): void {
+    this.layouts.open = true;
+    this.layouts.querySelector("button")?.focus();
   }
 
   private menu(text: string, name: string, ...buttons: HTMLElement[]): HTMLDetailsElement {
@@ -122,9 +154,14 @@ export class Toolbar {
     }
   }
 
-  show(model: Model, tool: Tool, isPlaying: boolean, marks: MarkState): void {
+  show({ model, layout, isLinked, hasPrior }: Shown, tool: Tool, isPlaying: boolean, marks: MarkState): void {
     if (isMarkTool(tool)) this.penTool = tool;
     for (const [name, made] of this.tools) made.setAttribute("aria-pressed", String(name === tool));
+    for (const [one, made] of this.byLayout) {
+      made.setAttribute("aria-pressed", String(one.rows === layout.rows && one.columns === layout.columns));
+    }
+    this.link.setAttribute("aria-pressed", String(isLinked));
+    this.prior.disabled = !hasPrior;
     this.cine.hidden = model.stack.length < 2;
     this.cine.textContent = isPlaying ? t("⏸ Dừng") : t("▶ Phát");
     this.cine.setAttribute("aria-pressed", String(isPlaying));

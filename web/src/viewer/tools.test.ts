@@ -5,6 +5,7 @@ import { expect, it } from "vitest";
 
 import { aFrame, aSlice } from "./builders";
 import { plain } from "./caption";
+import { KEYS } from "./keys";
 import { distanceTo, oval, pairs, simplified, square } from "./shapes";
 import type { Mark, MarkTool, Point } from "./state";
 import { MARK_TOOLS, pointsOf, saidOf, TEXT_LIMIT, TOOLS } from "./tools";
@@ -28,9 +29,10 @@ it("has the tools, points and words that the protocol has", () => {
   expect(section).toContain(`at most ${TEXT_LIMIT} characters`);
 });
 
-it("gives every tool a key of its own, and none of the room", () => {
-  const keys = MARK_TOOLS.map((tool) => TOOLS[tool].key);
-  expect(new Set([...keys, "m", "c", ...Array.from("wspzforhvikbj")]).size).toBe(keys.length + 15);
+it("gives everything a key of its own, and none that the room has", () => {
+  expect(new Set(KEYS).size).toBe(KEYS.length);
+  expect(KEYS.filter((key) => ["m", "c"].includes(key))).toEqual([]); // microphone, camera
+  for (const tool of MARK_TOOLS) expect(KEYS).toContain(TOOLS[tool].key);
 });
 
 it("says what each tool is for", () => {
@@ -44,6 +46,19 @@ it("says what each tool is for", () => {
   expect(says("arrow", [[0, 0], [1, 1]], "Nốt")).toEqual(["Nốt"]);
   expect(says("text", [[0, 0]], "Nốt 8 mm")).toEqual(["Nốt 8 mm"]);
   expect(says("freehand", [[0, 0], [1, 1]])).toEqual([]);
+});
+
+it("says SUV of a PET image beside its values, or why there is none", () => {
+  const pet = (suv: Parameters<typeof aSlice>[0]) => aSlice({ rows: 1, columns: 4, rescale: { slope: 2, intercept: 0, units: "BQML" }, ...suv });
+  const mark = (tool: MarkTool, points: Point[]): Mark => ({ uid: "p", rev: 1, study: 1, sop: "1.2", frame: 1, tool, points, text: "", removed: false });
+  const frame = aFrame([1000, 2000, 3000, 4000]);
+  // 2000 stored, slope 2: 4000 Bq/ml; by 0.0005: 2. Both first: 2000 and 4000: mean 3000, half their difference 1000.
+  expect(saidOf(mark("probe", [[1.5, 0.5]]), pet({ suv: { factor: 0.0005 } }), frame).lines).toEqual(["SUV 2,00 (theo cân nặng)", "4000 BQML"]);
+  expect(saidOf(mark("rectangle", [[0, 0], [2, 1]]), pet({ suv: { factor: 0.0005 } }), frame).lines.slice(0, 2)).toEqual([
+    "SUV TB 1,50 · ĐLC 0,50",
+    "SUV nhỏ nhất 1,00 · lớn nhất 2,00",
+  ]);
+  expect(saidOf(mark("probe", [[1.5, 0.5]]), pet({ suv: { reason: "weight" } }), frame).lines[0]).toBe("không có SUV: tệp không ghi cân nặng");
 });
 
 it("says that values are on their way until the whole frame is there, and the area already", () => {

@@ -11,6 +11,7 @@ import { chain, oval, pairs, square } from "./shapes";
 import type { Outline } from "./shapes";
 import type { Slice } from "./stack";
 import type { AnyMark, Mark, MarkTool, Point } from "./state";
+import { suvAt, suvOf } from "./suv";
 import { ellipse, rectangle, statisticsOf, unitOf, valueAt, written } from "./values";
 import type { Area } from "./values";
 
@@ -108,7 +109,7 @@ export const TOOLS: Readonly<Record<MarkTool, Row>> = {
       if (!point) return nothing;
       const value = valueAt(slice, frame, point);
       if ("instead" in value) return { lines: [value.instead], isWaiting: value.isWaiting };
-      return { lines: [`${written(slice, value.values)}${unitOf(slice)}`], isWaiting: false };
+      return { lines: [...suvAt(slice, value.values), `${written(slice, value.values)}${unitOf(slice)}`], isWaiting: false };
     },
   },
   arrow: {
@@ -207,6 +208,7 @@ function regionSays({ slice, frame }: Subject, points: readonly Point[], shape: 
   const unit = unitOf(slice);
   return {
     lines: [
+      ...suvOf(slice, result.values),
       t("TB {mean}{unit} · ĐLC {sd}", { mean: written(slice, mean, 1), sd: written(slice, sd, 1), unit }),
       t("nhỏ nhất {min} · lớn nhất {max}", { min: written(slice, min), max: written(slice, max) }),
       ...below,
