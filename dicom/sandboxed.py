@@ -37,6 +37,8 @@ FUNCTIONS: Final[dict[str, str]] = {
     "voi_lut": "dicom.frames:voi_lut",
     "frame_table": "dicom.fragments:frame_table",
     "bulk_value": "dicom.fragments:bulk_value",
+    "values_under": "dicom.evidence.values:values_under",
+    "evidence": "dicom.evidence.making:make",
 }
 
 # Where Python, its packages and the libraries of codecs lie, for what is imported late.

@@ -103,7 +103,9 @@ async def gateway(settings: Settings) -> None:
 
 
 async def worker(settings: Settings) -> None:
+    from server.consultation import evidence
     from server.imaging import Imaging
+    from server.leaving import Leaving
     from server.models import NAME_BLOBS
     from server.pacs import commitments
     from server.pacs.retrievals import Retriever
@@ -116,9 +118,11 @@ async def worker(settings: Settings) -> None:
     database = Database(settings.database)
     imaging = Imaging(settings, database)
     reporter = commitments.Reporter(settings, database, imaging.store)
+    leaving = Leaving(database, imaging)
     handlers: dict[str, Callable[..., Awaitable[None]]] = {
         "frames": imaging.make_frames,
         commitments.JOB: reporter.report,
+        evidence.JOB: leaving.make,
     }
     key = keys.derive(settings.key, "audit")
     pulling = Retriever(

@@ -34,7 +34,7 @@ MAY_USE = {
 FLOORS = [
     ["server.__main__"],
     ["server.roles", "server.commands"],
-    ["server.app", "server.authenticate", "server.imaging", "server.peers"],
+    ["server.app", "server.authenticate", "server.imaging", "server.leaving", "server.peers"],
     ["server.people", "server.consultation", "server.oversight", "server.pacs", "server.quarantine"],
     ["server.platform"],
 ]
@@ -56,6 +56,7 @@ OWNERS = {
     "babel": "server.platform.pages",
     "cryptography": "server.platform.keys",
     "icalendar": "server.consultation.schedule server.consultation.calendar",
+    "highdicom": "dicom.evidence.*",
     "imagecodecs": "dicom.film dicom.pyramid dicom.rendering dicom.thumbnail",
     "jinja2": "server.platform.pages",
     "limits": "server.people.sign_in",
@@ -85,7 +86,7 @@ FIRST = {
 }
 
 # Packages that would hold up every start of the pages by a good part of a second.
-SLOW = ["pydicom", "pynetdicom", "numpy", "imagecodecs", "PIL", "icalendar", "alembic"]
+SLOW = ["highdicom", "pydicom", "pynetdicom", "numpy", "imagecodecs", "PIL", "icalendar", "alembic"]
 
 SAYS_NOTHING = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
 

@@ -335,6 +335,20 @@ class KeyImage(Base):
     removed_at: Mapped[dt.datetime | None]
 
 
+class Evidence(Base):
+    """A DICOM object that the signed case left: a report, a selection, a presentation state, the minutes."""
+
+    __tablename__ = "evidence"
+    __table_args__ = (UniqueConstraint("consultation_id", "sop_uid"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    consultation_id: Mapped[int] = mapped_column(ForeignKey("consultations.id"))
+    study_id: Mapped[int] = mapped_column(BigInteger, ForeignKey(studies.c.id))
+    kind: Mapped[str]  # report | selection | presentation | minutes
+    sop_uid: Mapped[str]
+    made_at: Mapped[dt.datetime] = mapped_column(default=now)
+
+
 class Minutes(Base):
     """The text that is being signed: the canonical form, annex and digest. Signed rows never change."""
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dicom.index import series, studies
@@ -77,6 +77,16 @@ COVER = (
 )
 
 
+# What reports on images beside them, our own evidence too, is counted and named nowhere as images.
+BESIDE = frozenset({"SR", "KO", "PR", "DOC"})
+PICTURES = (
+    select(func.coalesce(func.sum(series.c.instance_count), 0))
+    .where(series.c.study_id == studies.c.id, series.c.modality.not_in(BESIDE))
+    .scalar_subquery()
+    .label("pictures")
+)
+
+
 def line(row: Row[Any]) -> StudyLine:
     return StudyLine(
         id=row.id,
@@ -85,9 +95,9 @@ def line(row: Row[Any]) -> StudyLine:
         birth=day_of(row.patient_birth_date),
         sex=row.patient_sex,
         description=row.description,
-        modalities=tuple(word for word in row.modalities.split("\\") if word),
+        modalities=tuple(word for word in row.modalities.split("\\") if word and word not in BESIDE),
         study_date=day_of(row.study_date),
-        instances=row.instance_count,
+        instances=row.pictures,
         received_at_ms=row.received_at_ms,
         source=row.source,
         other_patients=row.other_patients,
@@ -104,7 +114,7 @@ async def inbox(session: AsyncSession, by: Principal) -> list[StudyLine]:
     """The hospital's studies that no case has, the newest first."""
     tied = select(SharedStudy.study_id).where(SharedStudy.removed_at.is_(None))
     rows = await session.execute(
-        select(studies, COVER)
+        select(studies, COVER, PICTURES)
         .where(studies.c.owner_id == by.hospital_id, studies.c.removed_at_ms.is_(None))
         .where(studies.c.id.not_in(tied))
         .order_by(studies.c.received_at_ms.desc())
@@ -116,7 +126,9 @@ async def inbox(session: AsyncSession, by: Principal) -> list[StudyLine]:
 async def studies_of(session: AsyncSession, case: Consultation, by: Principal) -> list[StudyLine]:
     """The studies of the case that `by` may see."""
     ids = await visible_study_ids(session, case, by)
-    rows = await session.execute(select(studies, COVER).where(studies.c.id.in_(ids)).order_by(studies.c.id))
+    rows = await session.execute(
+        select(studies, COVER, PICTURES).where(studies.c.id.in_(ids)).order_by(studies.c.id)
+    )
     return [line(row) for row in rows]
 
 

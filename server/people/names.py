@@ -91,3 +91,15 @@ def split_title(text: str) -> tuple[str, str]:
 def with_title(title: str, name: str) -> str:
     """A person as shown to others: "BSCKII. Lê Thị Hoa"."""
     return f"{title}. {name}" if title else name
+
+
+def dicom_name(name: str, title: str = "") -> str:
+    """A Vietnamese name as DICOM has it (PS3.5 6.2.1): family^given^middle^prefix.
+
+    >>> dicom_name("Lê Thị Hoa", "BSCKII")
+    'Lê^Hoa^Thị^BSCKII'
+    """
+    words = name.translate(dict.fromkeys(map(ord, "^=\\"), " ")).split()
+    family, given = (words[0], words[-1]) if len(words) > 1 else ("", "".join(words))
+    title = title.translate(dict.fromkeys(map(ord, "^=\\"), " ")).strip()
+    return "^".join((family, given, " ".join(words[1:-1]), title)).rstrip("^")

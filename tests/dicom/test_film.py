@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydicom import dcmread
 
 from dicom import manifest
+from dicom.headervalues import Header
 from dicom.instance import BadInstance
 from dicom.sandbox import Sandbox
 from tests.services import program
@@ -147,7 +148,7 @@ async def test_every_kind_of_photo_is_a_valid_image(kind: str, camera: Camera, t
 async def test_a_film_is_shown_as_one_and_has_no_scale(camera: Camera, sandbox: Sandbox) -> None:
     camera.path.write_bytes(await camera.take(a_jpeg(a_picture())))
     summary = await sandbox.summarise(camera.path)
-    image = manifest.image(manifest.Header(json.loads(decompress(summary.header))), manifest.Luts())
+    image = manifest.image(Header(json.loads(decompress(summary.header))), manifest.Luts())
     assert image["is_film"]
     assert image["spacing"] == {"kind": None, "reason": "capture"}
 

@@ -2,6 +2,7 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from server.consultation import evidence
 from server.consultation.form import form as forms
 from server.consultation.journey import Stage, Step
 from server.consultation.minutes import seals
@@ -13,6 +14,7 @@ from server.consultation.take import take
 from server.platform.db import now
 from server.platform.errors import Refusal, Said, later
 from server.platform.events import audit, tell
+from server.platform.jobs import enqueue
 from server.platform.policy import Principal
 
 
@@ -91,6 +93,8 @@ async def _go_on(
     await take(session, case, step, by, role=role, digest=minutes.digest, at=at)
     held = await held_sessions(session, case)
     others = {case.requested_by_id, *(booked.specialist_id for booked in held)} - {by.person_id}
+    if is_complete:
+        enqueue(session, evidence.JOB, consultation_id=case.id)
     await tell(session, others, case.id, "signed" if is_complete else "signed-one")
 
 

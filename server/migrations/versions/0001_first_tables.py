@@ -617,6 +617,21 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_lab_values_consultation_id"), ["consultation_id"], unique=False)
 
     op.create_table(
+        "evidence",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("consultation_id", sa.Integer(), nullable=False),
+        sa.Column("study_id", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("sop_uid", sa.String(), nullable=False),
+        sa.Column("made_at", server.platform.db.UTCDateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["consultation_id"], ["consultations.id"], name=op.f("fk_evidence_consultation_id")
+        ),
+        sa.ForeignKeyConstraint(["study_id"], ["studies.id"], name=op.f("fk_evidence_study_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_evidence")),
+        sa.UniqueConstraint("consultation_id", "sop_uid", name=op.f("uq_evidence_consultation_id_sop_uid")),
+    )
+    op.create_table(
         "mark_operations",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("consultation_id", sa.Integer(), nullable=False),
@@ -847,6 +862,7 @@ def downgrade() -> None:
     op.drop_table("outcomes")
     op.drop_table("minutes")
     op.drop_table("mark_operations")
+    op.drop_table("evidence")
     with op.batch_alter_table("lab_values", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_lab_values_consultation_id"))
 
