@@ -10,6 +10,7 @@ from typing import Any, Final
 from dicom import manifest
 from dicom.evidence import figures
 from dicom.evidence.figures import Scale
+from dicom.headervalues import Header
 from dicom.sandbox import Sandbox
 
 Json = dict[str, Any]
@@ -33,7 +34,7 @@ async def measured(sandbox: Sandbox, path: Path, header: bytes, frame: int, mark
     `header` is the gzipped DICOM JSON of the index, `path` the instance's own bytes. Raises BadInstance.
     """
     elements: Json = json.loads(gzip.decompress(header))
-    facts = manifest.image(manifest.Header(elements), manifest.Luts())
+    facts = manifest.image(Header(elements), manifest.Luts())
     own = (facts["per_frame"] or [])[frame - 1 : frame]
     rescale = (own[0].get("rescale") if own else None) or facts["rescale"]
     read = [one for one in marks if one["tool"] in _READ]
