@@ -150,5 +150,6 @@ async def test_images_that_name_another_patient_than_their_study_are_counted(
         async with engine.begin() as connection:
             await index.add(connection, 7, a_received(content, sop_uid=uid, **named), "upload")
             await index.add(connection, 7, a_received(content, sop_uid=uid, **named), "upload")
-            found = (await connection.execute(select(index.studies))).one()
+    async with engine.begin() as connection:
+        found = (await connection.execute(select(index.studies))).one()
     assert (found.instance_count, found.other_patients) == (2, others)
