@@ -147,3 +147,38 @@ def a_nested_file(depth: int) -> bytes:
     )
     closed = struct.pack("<HHL", 0xFFFE, 0xE00D, 0) + struct.pack("<HHL", 0xFFFE, 0xE0DD, 0)
     return plain + opened * depth + closed * depth
+
+
+PAYLOADS = (
+    "<img src=x onerror=\"window.__xss='img'\">",
+    "\"><svg onload=window.__xss='svg'>",
+    "<script>window.__xss='script'</script>",
+    "</script><script>window.__xss='end'</script>",
+    "{{ 7*191 }}${7*191}",
+    "'-alert(1)-'",
+    "javascript:window.__xss=1",
+)
+
+
+def a_hostile_file() -> bytes:
+    """Every text that a page shows is a payload, where devices write what they like."""
+    return a_file(
+        a_dataset(
+            StudyInstanceUID="2.25.666001",
+            SeriesInstanceUID="2.25.666001.1",
+            SOPInstanceUID="2.25.666001.1.1",
+            PatientName=PAYLOADS[0],
+            PatientID=PAYLOADS[1],
+            PatientAge=PAYLOADS[1],
+            PatientBirthDate=PAYLOADS[2],
+            PatientSex=PAYLOADS[0],
+            StudyDescription=PAYLOADS[2],
+            StudyDate=PAYLOADS[0],
+            AccessionNumber=PAYLOADS[5],
+            Modality=PAYLOADS[4],
+            SeriesDescription=PAYLOADS[3],
+            BodyPartExamined=PAYLOADS[0],
+            ImageLaterality=PAYLOADS[2],
+            ViewPosition=PAYLOADS[6],
+        )
+    )

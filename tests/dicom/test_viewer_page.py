@@ -28,6 +28,8 @@ from pydicom.pixels.utils import pixel_array
 from dicom.sampledata import Patient, Study, ct_head_series
 from dicom.sandbox import Sandbox
 from signaling.fields import TOOLS, Mark, View
+from signaling.fields import TOOLS, Mark
+from tests.dicom.builders import a_hostile_file
 from tests.dicom.reference import grey8
 from tests.dicom.viewer_site import Site, a_site
 
@@ -912,3 +914,14 @@ async def test_axe_finds_nothing_serious(desk: Desk, head: list[Path], options: 
     found = await Axe().run(page)
     serious = [v for v in found.response["violations"] if v["impact"] in ("serious", "critical")]
     assert serious == []
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom says that such values are none
+async def test_script_in_the_texts_of_a_file_is_text_in_the_viewer(desk: Desk, tmp_path: Path) -> None:
+    path = tmp_path / "hostile.dcm"
+    path.write_bytes(a_hostile_file())
+    await _put(desk, path)
+    page = await desk.open()
+    await expect(page.locator(".viewer-top-left")).to_contain_text("<IMG SRC")
+    assert await page.evaluate("window.__xss") is None
+    assert await page.locator("img[src=x], svg[onload]").count() == 0
