@@ -28,7 +28,6 @@ from pydicom.pixels.utils import pixel_array
 from dicom.sampledata import Patient, Study, ct_head_series
 from dicom.sandbox import Sandbox
 from signaling.fields import TOOLS, Mark, View
-from signaling.fields import TOOLS, Mark
 from tests.dicom.builders import a_hostile_file
 from tests.dicom.reference import grey8
 from tests.dicom.viewer_site import Site, a_site
