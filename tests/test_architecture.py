@@ -34,7 +34,7 @@ FLOORS = [
     ["server.__main__"],
     ["server.roles", "server.commands"],
     ["server.app", "server.authenticate", "server.imaging", "server.peers"],
-    ["server.people", "server.consultation", "server.oversight", "server.pacs"],
+    ["server.people", "server.consultation", "server.oversight", "server.pacs", "server.devices"],
     ["server.platform"],
 ]
 

@@ -51,6 +51,7 @@ SCREENS = (
     Screen("people", "quantri", "/people"),
     Screen("hospitals", "quantri", "/hospitals"),
     Screen("pacs", "quantri", "/pacs"),
+    Screen("devices", "quantri", "/devices"),
     Screen("oversight", "soyte", "/oversight"),
     Screen("not-found", "bacsi.huyen", "/khong-co", status=404),
     Screen("not-allowed", "soyte", "/consultations", status=403),
