@@ -18,7 +18,8 @@ from server.platform.events import audit
 from server.platform.policy import Principal
 
 TITLE: Final = re.compile(r"[ -\[\]-~]{1,16}")  # VR AE: no backslash, no control character (PS3.5 6.2)
-# Why the last call was refused, by the gateway's codes (`Stranger`), which the pages need not load; {what} is what came instead, {ours} our AE title.
+# Why the last call was refused, by the gateway's codes (its `Stranger`, which pages need not load).
+# {what} is what came instead, {ours} our AE title.
 REFUSALS: Final = {
     "calling-title": later(
         "Máy ở địa chỉ này tự xưng AE title “{what}”, chưa được khai. Sửa trên máy, hoặc khai thêm."
