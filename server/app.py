@@ -12,6 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import server.consultation.policy
+import server.devices.policy
+import server.devices.routes
 import server.oversight.policy
 import server.oversight.routes
 import server.pacs.policy
@@ -33,7 +35,7 @@ from server.imaging import Imaging, policy_rows
 from server.pacs.model import PacsConnection, Retrieval
 from server.people import routes as people
 from server.people import sign_in
-from server.people.model import Membership, SignIn
+from server.people.model import DicomPeer, Membership, SignIn
 from server.people.routes.edge import GUESSES, PASSWORDS, REFUSED
 from server.platform import health, http, pages
 from server.platform.bus import LocalBus, make_bus
@@ -140,6 +142,7 @@ def _add_pages(app: web.Application) -> None:
         server.oversight.routes.routes,
         server.pacs.routes.routes,
         server.quarantine.routes.routes,
+        server.devices.routes.routes,
         health.routes,
     ):
         app.add_routes(table)
@@ -164,6 +167,7 @@ def _policy(imaging_routes: set[str]) -> Policy:
         server.oversight.policy.ROWS,
         server.pacs.policy.ROWS,
         server.quarantine.policy.ROWS,
+        server.devices.policy.ROWS,
         policy_rows(imaging_routes),
         [Row(f"ws {kind}", Reach.SIGNED_IN) for kind in join.MAY_SEND],
     )
@@ -228,6 +232,10 @@ async def load_pacs(session: AsyncSession, request: web.Request) -> PacsConnecti
     return found if found is not None and found.removed_at is None else None
 
 
+async def load_device(session: AsyncSession, request: web.Request) -> DicomPeer | None:
+    return await session.get(DicomPeer, id_from(request.match_info["device"]))
+
+
 async def load_retrieval(session: AsyncSession, request: web.Request) -> Retrieval | None:
     return await session.get(Retrieval, id_from(request.match_info["retrieval"]), with_for_update=True)
 
@@ -239,6 +247,7 @@ LOADERS: dict[str, http.Loader] = {
     "sign_in": load_sign_in,
     "connection": load_pacs,
     "retrieval": load_retrieval,
+    "device": load_device,
 }
 
 # (path, words, roles that see it)
@@ -251,6 +260,7 @@ PLACES = (
     ("/people", later("Nhân sự"), frozenset({Role.ADMINISTRATOR})),
     ("/pacs", later("PACS"), frozenset({Role.ADMINISTRATOR})),
     ("/refused-files", later("Tệp bị từ chối"), frozenset({Role.ADMINISTRATOR})),
+    ("/devices", later("Máy gửi ảnh"), frozenset({Role.ADMINISTRATOR})),
     ("/hospitals", later("Bệnh viện"), frozenset({Role.ADMINISTRATOR})),
     ("/oversight", later("Báo cáo"), frozenset({Role.OVERSIGHT})),
 )

@@ -1,23 +1,32 @@
 """The ports of the gateway, answered from our tables: which device is whose, and what it may."""
 
+import datetime as dt
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, select, update
 
+from dicom import tls
+from dicom.gateway import Secure
 from dicom.gateway.contexts import SERVICES
-from dicom.gateway.ports import Caller, Reference
+from dicom.gateway.ports import Caller, Reference, Stranger
 from dicom.ingest import Committed, Quarantined, Received
 from dicom.pacs.network import Destination
+from server.devices import entries
 from server.imaging import Imaging
 from server.pacs import commitments, connections
 from server.people.model import DicomPeer, Hospital
-from server.platform.db import Database
+from server.platform.db import Database, now
 from server.platform.events import audit
 from server.platform.policy import Policy, Reach, Row
 from server.platform.repeats import EVERY_S, Repeats
 from server.platform.settings import Settings
+
+log = logging.getLogger(__name__)
+SEEN_EVERY = dt.timedelta(minutes=1)
 
 # Who may use which DIMSE service: a known AE title at its address, for its own hospital alone, and Query/Retrieve
 # only where the hospital said so of this device (`Peers.admit`).
@@ -43,6 +52,14 @@ class Rejected:
     called: str = field(compare=False)
 
 
+def secure_port(settings: Settings) -> Secure | None:
+    """The port of DICOM over TLS, where there is to be one. Raises OSError for certificates that are none."""
+    certificate, key, ca = settings.dimse_tls_certificate, settings.dimse_tls_key, settings.dimse_tls_ca
+    if not (settings.dimse_tls_port and certificate and key and ca):
+        return None
+    return Secure(settings.dimse_tls_port, tls.server_context(Path(certificate), Path(key), Path(ca)))
+
+
 class Peers:
     """The ports of the gateway: which hospital a calling AE title at an address belongs to, and what it does."""
 
@@ -57,15 +74,38 @@ class Peers:
     async def close(self) -> None:
         await self._rejected.close()
 
-    async def admit(self, calling: str, address: str) -> Caller | None:
+    async def admit(self, calling: str, address: str, certificate: str) -> Caller | Stranger:
+        """A device that was entered with a certificate calls with it; one that was not, without TLS."""
         async with self._database.system(writes=False) as session:
-            found = await session.scalar(
+            known = await session.scalars(
                 select(DicomPeer)
                 .join(Hospital, Hospital.id == DicomPeer.hospital_id)
-                .where(DicomPeer.ae_title == calling, DicomPeer.address == address)
-                .where(Hospital.closed_at.is_(None))
+                .where(DicomPeer.ae_title == calling, Hospital.closed_at.is_(None))
             )
-            return Caller(found.hospital_id, found.may_retrieve) if found else None
+            at = {device.address: device for device in known}
+        if not at:
+            return Stranger.TITLE
+        if address not in at:
+            return Stranger.ADDRESS
+        device = at[address]
+        if device.certificate != certificate:
+            return Stranger.CERTIFICATE
+        await self._seen(device)
+        return Caller(device.hospital_id, device.may_retrieve)
+
+    async def _seen(self, device: DicomPeer) -> None:
+        """For the hospital's page, once a minute, or at once behind a refusal; no association fails for it."""
+        latest = device.seen_at
+        is_mended = latest is not None and device.refused_at is not None and device.refused_at > latest
+        if latest is not None and now() - latest < SEEN_EVERY and not is_mended:
+            return
+        try:
+            async with self._database.system() as session:
+                await session.execute(
+                    update(DicomPeer).where(DicomPeer.id == device.id).values(seen_at=now())
+                )
+        except Exception:
+            log.exception("that a device called could not be noted")
 
     async def rejected(self, calling: str, called: str, address: str, reason: str) -> None:
         await self._rejected.note(Rejected(address, reason, calling[:16], called[:16]))
@@ -83,6 +123,7 @@ class Peers:
                 address=one.address,
                 count=count,
             )
+            await entries.refused(session, one.calling, one.called, one.address, one.reason)
 
     async def commit(self, owner_id: int, received: Sequence[Received], sender: str) -> list[Committed]:
         return await self._imaging.receive(owner_id, received, "c-store")

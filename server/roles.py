@@ -87,14 +87,20 @@ async def web(settings: Settings) -> None:
 async def gateway(settings: Settings) -> None:
     from dicom.gateway import Gateway
     from server.imaging import Imaging
-    from server.peers import Peers
+    from server.peers import Peers, secure_port
     from server.platform.db import Database
 
     database = Database(settings.database)
     imaging = Imaging(settings, database)
     async with imaging.sandbox:
         peers = Peers(settings, imaging, database)
-        door = Gateway(settings.dimse_port, settings.dimse_ae_title, peers, host=settings.dimse_listen)
+        door = Gateway(
+            settings.dimse_port,
+            settings.dimse_ae_title,
+            peers,
+            host=settings.dimse_listen,
+            secure=secure_port(settings),
+        )
         await door.start()
         await _until_told()
         await door.stop()

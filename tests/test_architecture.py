@@ -35,7 +35,14 @@ FLOORS = [
     ["server.__main__"],
     ["server.roles", "server.commands"],
     ["server.app", "server.authenticate", "server.imaging", "server.leaving", "server.peers"],
-    ["server.people", "server.consultation", "server.oversight", "server.pacs", "server.quarantine"],
+    [
+        "server.people",
+        "server.consultation",
+        "server.oversight",
+        "server.pacs",
+        "server.quarantine",
+        "server.devices",
+    ],
     ["server.platform"],
 ]
 

@@ -52,6 +52,7 @@ SCREENS = (
     Screen("hospitals", "quantri", "/hospitals"),
     Screen("pacs", "quantri", "/pacs"),
     Screen("refused-files", "quantri", "/refused-files"),
+    Screen("devices", "quantri.huyen", "/devices"),
     Screen("oversight", "soyte", "/oversight"),
     Screen("not-found", "bacsi.huyen", "/khong-co", status=404),
     Screen("not-allowed", "soyte", "/consultations", status=403),

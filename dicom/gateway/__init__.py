@@ -8,17 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
+from dataclasses import dataclass
 
 from dicom.batches import Batches
 from dicom.gateway.association import Association
 from dicom.gateway.contexts import SERVICES
+from dicom.gateway.door import SecureDoor
 from dicom.gateway.ports import GatewayPorts, Limits
 
-__all__ = ["SERVICES", "Gateway", "GatewayPorts", "Limits"]
+__all__ = ["SERVICES", "Gateway", "GatewayPorts", "Limits", "Secure"]
 
 _log = logging.getLogger(__name__)
 _READ_AHEAD_BYTES = 256 << 10
 _STOP_S = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Secure:
+    """A second port, for TLS."""
+
+    port: int
+    context: ssl.SSLContext
 
 
 class Gateway:
@@ -32,6 +43,7 @@ class Gateway:
         *,
         host: str = "127.0.0.1",
         limits: Limits | None = None,
+        secure: Secure | None = None,
     ) -> None:
         self._host, self._port = host, port
         self._ae_title = ae_title
@@ -40,6 +52,8 @@ class Gateway:
         self._batches = Batches(ports.commit)
         self._server: asyncio.Server | None = None
         self._serving: dict[Association, asyncio.Task[None]] = {}
+        self._secure = secure
+        self._door: SecureDoor | None = None
 
     @property
     def port(self) -> int:
@@ -47,16 +61,28 @@ class Gateway:
         assert self._server is not None
         return int(self._server.sockets[0].getsockname()[1])
 
+    @property
+    def secure_port(self) -> int:
+        assert self._door is not None
+        return self._door.port
+
     async def start(self) -> None:
         self._server = await asyncio.start_server(
             self._serve, self._host, self._port, limit=_READ_AHEAD_BYTES, backlog=512
         )
+        if self._secure is not None:
+            self._door = SecureDoor(
+                self._secure.context, self._limits, _READ_AHEAD_BYTES, self._serve, self._refused
+            )
+            await self._door.open(self._host, self._secure.port)
 
     async def stop(self) -> None:
         """Take no more, let stores under way be answered, end all associations."""
         if self._server is None:
             return
         self._server.close()
+        if self._door is not None:
+            await self._door.close()
         busy = [task for association, task in self._serving.items() if association.is_busy]
         for association, task in self._serving.items():
             if not association.is_busy:
@@ -86,6 +112,12 @@ class Gateway:
             _log.exception("an association failed")
         finally:
             del self._serving[association]
+
+    async def _refused(self, address: str, reason: str) -> None:
+        try:
+            await self._ports.rejected("", "", address, reason)
+        except Exception:
+            _log.exception("a refused handshake could not be noted")
 
     def _make_room(self, new: Association) -> None:
         """Hold the limits. Who connects and says nothing goes first, so that who speaks is heard at once."""

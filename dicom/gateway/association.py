@@ -11,12 +11,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from dicom import tls
 from dicom.gateway import commitment, contexts, finding, negotiation, pdu, retrieving, storing
 from dicom.gateway.command import Command, Field, Status
 from dicom.gateway.link import Ended, Link
 from dicom.gateway.negotiation import AssociateRequest
 from dicom.gateway.pdu import AbortReason, BadPDU, Rejection, Type
-from dicom.gateway.ports import Caller, GatewayPorts, Keep, Limits
+from dicom.gateway.ports import Caller, GatewayPorts, Keep, Limits, Stranger
 from dicom.gateway.session import Session
 
 _log = logging.getLogger(__name__)
@@ -73,6 +74,12 @@ class Association:
         peer = self.writer.get_extra_info("peername")
         return str(peer[0]) if peer else ""
 
+    @property
+    def certificate(self) -> str:
+        """The fingerprint of what the other side showed; "" without TLS."""
+        secured = self.writer.get_extra_info("ssl_object")
+        return tls.fingerprint(secured.getpeercert(binary_form=True)) if secured else ""
+
     async def _negotiate(self) -> Session:
         kind, body = await pdu.read(self.reader)
         if kind is not Type.ASSOCIATE_RQ:
@@ -108,9 +115,9 @@ class Association:
             if request.called != self.ae_title:
                 await self.ports.rejected(request.calling, request.called, self.address, "called-title")
                 return Rejection.CALLED_TITLE_UNKNOWN
-            caller = await self.ports.admit(request.calling, self.address)
-            if caller is None:
-                await self.ports.rejected(request.calling, request.called, self.address, "calling-title")
+            caller = await self.ports.admit(request.calling, self.address, self.certificate)
+            if isinstance(caller, Stranger):
+                await self.ports.rejected(request.calling, request.called, self.address, caller)
                 return Rejection.CALLING_TITLE_UNKNOWN
         except Exception:
             _log.exception("who calls could not be found out")

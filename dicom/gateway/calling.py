@@ -7,6 +7,7 @@ command sets alone, which the acceptor reads from strangers as well.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
@@ -43,7 +44,15 @@ async def call(
     """An established association, to be given to `hang_up`. Raises CallFailed."""
     try:
         async with asyncio.timeout(_CONNECT_S):
-            reader, writer = await asyncio.open_connection(to.address, to.port, limit=_READ_AHEAD_BYTES)
+            reader, writer = await asyncio.open_connection(
+                to.address,
+                to.port,
+                limit=_READ_AHEAD_BYTES,
+                ssl=to.security.context() if to.security else None,
+                server_hostname="" if to.security else None,
+            )
+    except ssl.SSLError as error:
+        raise CallFailed("tls") from error
     except (OSError, TimeoutError) as error:
         raise CallFailed("no-answer") from error
     link = Link(reader, writer, limits)

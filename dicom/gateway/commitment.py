@@ -25,7 +25,7 @@ from dicom.gateway.identifier import BadIdentifier
 from dicom.gateway.link import Link
 from dicom.gateway.negotiation import Role
 from dicom.gateway.pdu import AbortReason, BadPDU
-from dicom.gateway.ports import Limits, Reference
+from dicom.gateway.ports import Limits, Reference, TooManyOpen
 from dicom.gateway.session import Session
 from dicom.pacs.network import Destination
 from dicom.ports import Scope
@@ -164,6 +164,10 @@ async def serve(session: Session, context_id: int, command: Command) -> None:
     except BadIdentifier:
         _log.info("a storage commitment request was refused")
         await session.answer(context_id, command, Status.INVALID_ARGUMENT)
+        return
+    except TooManyOpen:
+        _log.warning("a hospital waits for too many reports of storage commitment")
+        await session.answer(context_id, command, Status.RESOURCE_LIMITATION)
         return
     except Exception:
         _log.exception("a storage commitment request could not be kept")

@@ -134,7 +134,8 @@ class Link:
             await self._listen_no_more()
         with suppress(OSError, TimeoutError):
             await self.send(encoded)
-            self.writer.write_eof()
+            if self.writer.can_write_eof():  # not with TLS
+                self.writer.write_eof()
             # The peer closes first when it behaves: else our close could overtake what we said.
             async with asyncio.timeout(1):
                 for _ in range(_LAST_READS):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Protocol, TypeAlias
 
 from dicom.ingest import Committed, Received
@@ -24,6 +25,18 @@ class Caller:
     may_retrieve: bool = False
 
 
+class Stranger(StrEnum):
+    """Why nobody knows a caller; it hears the same each time."""
+
+    TITLE = "calling-title"
+    ADDRESS = "address"  # the title is known from elsewhere
+    CERTIFICATE = "certificate"  # title and address are known, with another certificate, one, or none
+
+
+class TooManyOpen(Exception):
+    """The devices of a hospital wait for too many reports of storage commitment already."""
+
+
 class GatewayPorts(Quarantine, Protocol):
     """The server's side of the gateway."""
 
@@ -35,11 +48,11 @@ class GatewayPorts(Quarantine, Protocol):
     def sandbox(self) -> Sandbox:
         """The limited child processes: the only place where received images are parsed."""
 
-    async def admit(self, calling: str, address: str) -> Caller | None:
-        """Whose device a calling AE title at this address is; None when it is unknown."""
+    async def admit(self, calling: str, address: str, certificate: str) -> Caller | Stranger:
+        """Whose device a calling AE title at this address is. `certificate`: its fingerprint, "" without TLS."""
 
     async def rejected(self, calling: str, called: str, address: str, reason: str) -> None:
-        """Note for the audit that an association was rejected: `calling-title` or `called-title`."""
+        """Note for the audit that one was rejected: a Stranger, `called-title`, or `tls` for a broken handshake."""
 
     async def commit(self, owner_id: int, received: Sequence[Received], sender: str) -> list[Committed]:
         """Keep index rows, audit and outbox in one transaction, in order; `sender`: the calling AE title."""
@@ -50,7 +63,10 @@ class GatewayPorts(Quarantine, Protocol):
     async def asked_for_commitment(
         self, owner_id: int, calling: str, transaction_uid: str, references: Sequence[Reference]
     ) -> int:
-        """Make a storage commitment request durable; its id. From here on it will be reported, by whom ever."""
+        """Make a storage commitment request durable; its id. From here on it will be reported, by whom ever.
+
+        Raises TooManyOpen.
+        """
 
     async def reported_commitment(self, request_id: int) -> None:
         """Note that the calling AE has taken the report."""

@@ -13,6 +13,7 @@ import json
 import os
 import resource
 import signal
+import ssl
 import sys
 import threading
 import time
@@ -25,6 +26,7 @@ from dicom import landlock
 from dicom.pacs.failures import PacsFailure
 from dicom.pacs.requestor import Requestor
 from dicom.sandboxed import PROGRAMS
+from dicom.tls import Security
 
 _MEMORY_BYTES: Final = 1 << 30
 _OPEN_FILES: Final = 128
@@ -118,9 +120,18 @@ def confine(order: dict[str, Any]) -> None:
         os.nice(5)  # a call in progress comes first
 
 
+def secured(child: Child, given: dict[str, str] | None) -> ssl.SSLContext | None:
+    """The context of TLS, while the files of our certificate may still be read."""
+    try:
+        return Security(**given).context() if given else None
+    except OSError:
+        child.fail("tls")
+
+
 def main() -> None:
     order = json.loads(sys.stdin.buffer.readline())
     child = Child(order)
+    context = secured(child, order["security"])
     confine(order)
     gate_lengths(child)
     # A thread of pynetdicom that fails, fails on what was sent (or on a full disk): nobody else would tell.
@@ -128,7 +139,7 @@ def main() -> None:
     for task in (child.listen, child.watch):
         threading.Thread(target=task, daemon=True).start()
     try:
-        Requestor(order, child.say, child.kept).run()
+        Requestor(order, child.say, child.kept, context).run()
     except PacsFailure as failure:
         child.fail(failure.code)
     except Exception:

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Set
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +29,7 @@ from dicom.pacs.found import (
 )
 from dicom.pacs.network import Limits, Networks
 from dicom.sandbox import environment
+from dicom.tls import Security
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _MAX_LINE_BYTES: Final = 64 << 10
@@ -51,6 +52,7 @@ class Peer:
     called: str
     calling: str
     way: Way = Way.GET
+    security: Security | None = None  # TLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,7 @@ class Dimse:
                 "called": peer.called,
                 "calling": peer.calling,
                 "way": peer.way,
+                "security": asdict(peer.security) if peer.security else None,
                 "folder": where,
                 "idle_s": limits.idle_s,
                 "longest_s": longest_s,

@@ -53,7 +53,8 @@ FAILURES: Final[dict[str, str]] = {
         "PACS trả lời quá nhiều, quá lâu hoặc sai chuẩn nên hệ thống đã dừng lại. Hãy nhờ người quản lý PACS kiểm tra."
     ),
     "tls": later(
-        "Không lập được kết nối mã hóa với PACS. Hãy kiểm tra chứng thư HTTPS của PACS còn hạn và đúng tên máy."
+        "Không lập được kết nối mã hóa với PACS. Hãy kiểm tra chứng thư của PACS: còn hạn, đúng tên máy (HTTPS) "
+        "hoặc đúng chứng thư đã khai ở đây (DICOM), và PACS có tin chứng thư của hệ thống này."
     ),
     "credential": later(
         "PACS không nhận tài khoản hoặc khóa truy cập. Hãy nhập lại tài khoản trong kết nối này."

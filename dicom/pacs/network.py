@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from dicom.pacs.failures import PacsFailure
+from dicom.tls import Security
 
 _Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 _Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -36,6 +37,7 @@ class Destination:
     address: str
     port: int
     ae_title: str
+    security: Security | None = None  # TLS
 
 
 class Networks:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -38,6 +40,7 @@ class Requestor:
     order: dict[str, Any]
     say: Callable[..., None]
     kept: Callable[[Path], None]
+    context: ssl.SSLContext | None = None  # of TLS
 
     def run(self) -> None:
         {"test": self.test, "find": self.find, "retrieve": self.retrieve}[self.order["do"]]()
@@ -215,15 +218,25 @@ class Requestor:
                 (evt.EVT_CONN_OPEN, lambda event: connected.append(True)),
                 (evt.EVT_PDU_RECV, note),
             ],
+            tls_args=(self.context, self.order["host"]) if self.context else None,
             **more,
         )
         if association.is_established:
             return association
         if not connected:
-            raise PacsFailure("no-answer")
+            raise PacsFailure("tls" if self.context and self._is_listening() else "no-answer")
         if rejections:
             raise PacsFailure(_why(rejections[0]))
+        if self.context:  # who does not know our certificate says so behind the handshake
+            raise PacsFailure("tls")
         raise PacsFailure("no-find" if association.rejected_contexts else "no-dicom")
+
+    def _is_listening(self) -> bool:
+        try:
+            socket.create_connection((self.order["host"], self.order["port"]), _CONNECT_S).close()
+        except OSError:
+            return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,13 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import func, select, text
 
+from dicom import tls
+from server.people.model import DicomPeer
 from server.platform import bus
 from server.platform.db import Database, alembic_config, now
 from server.platform.events import Audit
 from server.platform.jobs import given_up
+from server.platform.keys import Certificate
 from server.platform.settings import LOOPBACK, Settings
 from signaling.ice import IceConfig
 
@@ -290,6 +293,41 @@ async def _certificate(settings: Settings) -> str:
     return f"còn {days:.0f} ngày"
 
 
+async def _dimse_tls(settings: Settings) -> str:
+    """Ours, and those of the devices: who renews one has to enter it anew."""
+    certificate, key, ca = settings.dimse_tls_certificate, settings.dimse_tls_key, settings.dimse_tls_ca
+    if not (settings.dimse_tls_port and certificate and key and ca):
+        return "không mở cổng"
+    try:
+        tls.server_context(Path(certificate), Path(key), Path(ca))
+        own = await asyncio.to_thread(Path(certificate).read_bytes)
+        days = (Certificate.read(own).until - now()).total_seconds() / 86400
+    except OSError as fault:
+        raise Wrong(
+            f"chứng thư, khóa hoặc CA không dùng được ({fault.strerror or type(fault).__name__}): "
+            "xem HOICHAN_DIMSE_TLS_CERTIFICATE, HOICHAN_DIMSE_TLS_KEY, HOICHAN_DIMSE_TLS_CA"
+        ) from None
+    if days < CERTIFICATE_DAYS:
+        raise Wrong(f"chứng thư còn {days:.0f} ngày: gia hạn, rồi chạy lại gateway")
+    if ending := await _devices_ending(settings):
+        raise Wrong(f"chứng thư của {ending} sắp hết hạn: xin chứng thư mới, khai lại ở trang Máy gửi ảnh")
+    return f"cổng {settings.dimse_tls_port}, chứng thư còn {days:.0f} ngày"
+
+
+async def _devices_ending(settings: Settings) -> str:
+    """The AE titles of devices whose certificates end soon."""
+    if not _is_founded(settings):
+        return ""
+    soon = now() + dt.timedelta(days=CERTIFICATE_DAYS)
+    database = Database(settings.database)
+    try:
+        async with asyncio.timeout(PATIENCE_S), database.system(writes=False) as session:
+            query = select(DicomPeer.ae_title).where(DicomPeer.certificate_until < soon)
+            return ", ".join(await session.scalars(query.order_by(DicomPeer.ae_title).limit(10)))
+    finally:
+        await database.close()
+
+
 Look = Callable[[Settings], Awaitable[str]]
 # What, how to look, and what to do where that is not possible.
 LOOKS: tuple[tuple[str, Look, str], ...] = (
@@ -306,6 +344,7 @@ LOOKS: tuple[tuple[str, Look, str], ...] = (
     ("Phông chữ PDF", _fonts, "tải lại bản phát hành"),
     ("Trang web", _pages, "chạy `make run` một lần"),
     ("TURN", _turn, "xem HOICHAN_TURN_URLS"),
+    ("DICOM TLS", _dimse_tls, "xem HOICHAN_DIMSE_TLS_PORT và ba tệp của nó"),
     ("Chứng thư", _certificate, "xem HOICHAN_PUBLIC_URL và proxy HTTPS (Caddy)"),
     ("Khóa", _key, "xem HOICHAN_SECRET_KEY"),
 )

@@ -5,12 +5,12 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dicom.gateway import commitment
 from dicom.gateway.commitment import Asked
-from dicom.gateway.ports import Limits, Reference
+from dicom.gateway.ports import Limits, Reference, TooManyOpen
 from dicom.store import BlobStore
 from server.pacs.connections import destination
 from server.pacs.model import StorageCommitment
@@ -25,6 +25,7 @@ JOB: Final = "commitment"
 # The gateway reports on the association of the request; who has not taken that by then is called.
 CALLED_AFTER: Final = dt.timedelta(minutes=2)
 KEPT: Final = dt.timedelta(days=30)
+MOST_OPEN: Final = 2000  # of one hospital: a device that asks and never listens fills no disk
 
 
 async def ask(
@@ -34,7 +35,11 @@ async def ask(
     transaction_uid: str,
     references: Sequence[Reference],
 ) -> int:
-    """Write a request down, and the job that reports when the gateway does not."""
+    """Write a request down, and the job that reports when the gateway does not. Raises TooManyOpen."""
+    is_open = StorageCommitment.hospital_id == hospital_id, StorageCommitment.reported_at.is_(None)
+    open_ = await session.scalar(select(func.count()).select_from(StorageCommitment).where(*is_open))
+    if (open_ or 0) >= MOST_OPEN:
+        raise TooManyOpen
     request = StorageCommitment(
         hospital_id=hospital_id,
         calling=calling,

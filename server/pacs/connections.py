@@ -4,6 +4,7 @@ import base64
 import logging
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from dicom.pacs.dimse import Way as DimseWay
 from dicom.pacs.failures import PacsFailure
 from dicom.pacs.found import Archive
 from dicom.pacs.network import Destination, Networks
+from dicom.tls import Security
 from server.pacs.model import PacsConnection, Way
 from server.platform import keys
 from server.platform.db import now
@@ -29,7 +31,7 @@ log = logging.getLogger(__name__)
 # PS3.5 6.2: 16 characters of the default repertoire, no backslash; blanks around them mean nothing.
 AE_TITLE: Final = re.compile(r"[!-\[\]-~](?:[ -\[\]-~]{0,14}[!-\[\]-~])?")
 HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.:-]{0,252})")
-SHOWN: Final = ("name", "way", "host", "port", "ae_title", "root")  # the account is not
+SHOWN: Final = ("name", "way", "host", "port", "ae_title", "trusted", "root")  # the account is not
 
 
 async def connections(session: AsyncSession, by: Principal) -> list[PacsConnection]:
@@ -79,6 +81,7 @@ def _write(connection: PacsConnection, settings: Settings, typed: Mapping[str, s
     connection.host = "" if is_web else typed["host"]
     connection.port = 0 if is_web else int(typed["port"])
     connection.ae_title = "" if is_web else typed["ae_title"]
+    connection.trusted = "" if is_web else typed["trusted"]
     if is_web and typed["secret"]:
         connection.sealed = keys.seal(settings.key, _PURPOSE, _authorization(typed["user"], typed["secret"]))
 
@@ -108,7 +111,26 @@ def _wrong(typed: Mapping[str, str]) -> dict[str, str]:
             found["port"] = later("Cổng là một số từ 1 đến 65535, thường là 104 hoặc 11112.")
         if not AE_TITLE.fullmatch(typed["ae_title"]):
             found["ae_title"] = later("AE title có 1 đến 16 ký tự không dấu, đúng như khai trong PACS.")
+        if typed["trusted"] and not _is_trustworthy(typed["trusted"]):
+            found["trusted"] = later(
+                "Dán nguyên chứng thư dạng PEM, từ dòng BEGIN CERTIFICATE đến END CERTIFICATE."
+            )
     return found
+
+
+def _is_trustworthy(pem: str) -> bool:
+    try:
+        Security(pem).context()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def security_of(connection: PacsConnection, settings: Settings) -> Security | None:
+    """TLS, where the connection has a certificate to trust; ours is shown where there is one."""
+    own = settings.dimse_tls_certificate, settings.dimse_tls_key
+    certificate, key = (str(Path(one).resolve()) if one else "" for one in own)
+    return Security(connection.trusted, certificate, key) if connection.trusted else None
 
 
 def _wrong_of_web(typed: Mapping[str, str]) -> dict[str, str]:
@@ -155,7 +177,8 @@ async def destination(
     except PacsFailure as failure:
         log.info("a PACS may not be called: %s", failure.code)
         return None
-    return Destination(address, connection.port, connection.ae_title)
+    security = security_of(connection, settings)
+    return Destination(address, connection.port, connection.ae_title, security)
 
 
 def archive_of(connection: PacsConnection, settings: Settings) -> Archive:
@@ -165,5 +188,6 @@ def archive_of(connection: PacsConnection, settings: Settings) -> Archive:
         secret = keys.unseal(settings.key, _PURPOSE, connection.sealed) if connection.sealed else ""
         return Dicomweb(Endpoint(connection.root, secret), networks)
     way = DimseWay.MOVE if connection.way is Way.MOVE else DimseWay.GET
-    peer = Peer(connection.host, connection.port, connection.ae_title, settings.dimse_ae_title, way)
+    security = security_of(connection, settings)
+    peer = Peer(connection.host, connection.port, connection.ae_title, settings.dimse_ae_title, way, security)
     return Dimse(peer, networks)

@@ -37,6 +37,7 @@ class PacsConnection(Scoped, Base):
     host: Mapped[str] = mapped_column(default="")
     port: Mapped[int] = mapped_column(default=0)
     ae_title: Mapped[str] = mapped_column(default="")  # the PACS's own
+    trusted: Mapped[str] = mapped_column(default="")  # PEM: with certificates, DIMSE goes by TLS
     root: Mapped[str] = mapped_column(default="")  # of DICOMweb
     sealed: Mapped[str] = mapped_column(default="")  # the Authorization header's value, `keys.seal`
     created_at: Mapped[dt.datetime] = mapped_column(default=now)

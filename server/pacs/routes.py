@@ -13,7 +13,7 @@ from dicom.pacs.failures import FAILURES, PacsFailure
 from dicom.pacs.found import Question
 from server.pacs import connections, retrievals
 from server.pacs.model import PacsConnection, Retrieval
-from server.people.routes.edge import Command, Secret, Word
+from server.people.routes.edge import Command, Pem, Secret, Word
 from server.platform.db import id_from
 from server.platform.errors import Invalid, Refusal, later
 from server.platform.events import audit
@@ -84,6 +84,7 @@ class Connect(Command):
     host: Word = ""
     port: Word = ""
     ae_title: Word = ""
+    trusted: Pem = ""
     root: Word = ""
     user: Word = ""
     secret: Secret = ""

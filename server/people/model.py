@@ -137,7 +137,7 @@ class KnownBrowser(Base):
     seen_at: Mapped[dt.datetime] = mapped_column(default=now)
 
 
-class DicomPeer(Base):
+class DicomPeer(Scoped, Base):
     """A calling AE title and address of a hospital's modality or PACS."""
 
     __tablename__ = "dicom_peers"
@@ -150,4 +150,18 @@ class DicomPeer(Base):
     may_retrieve: Mapped[bool] = mapped_column(
         default=False
     )  # an AE title is no secret: sending is all by default
+    name: Mapped[str] = mapped_column(default="")  # as people of the hospital say it
+    certificate: Mapped[str] = mapped_column(default="")  # its fingerprint; then it calls by TLS alone
+    certificate_until: Mapped[dt.datetime | None]
+    seen_at: Mapped[dt.datetime | None]  # the last association that was taken, to the minute
+    refused_at: Mapped[dt.datetime | None]
+    refused_why: Mapped[str] = mapped_column(default="")  # of the last that was not: a code, and what came
+    refused_what: Mapped[str] = mapped_column(default="")
     created_at: Mapped[dt.datetime] = mapped_column(default=now)
+
+    @classmethod
+    def visible_to(cls, principal: Principal) -> ColumnElement[bool]:
+        return cls.hospital_id == principal.hospital_id
+
+    def is_writable_by(self, principal: Principal) -> bool:
+        return self.hospital_id == principal.hospital_id

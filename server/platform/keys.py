@@ -1,13 +1,40 @@
 """Keys for each purpose, derived from the one root secret (RFC 5869), and opaque random words."""
 
+import datetime as dt
 import hashlib
 import hmac
 import secrets
+from dataclasses import dataclass
 
+from cryptography import x509
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+
+class NoCertificate(ValueError):
+    """What was given is no certificate in PEM or DER."""
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What one knows a certificate by: the SHA-256 of its DER in hexadecimal, and its last day."""
+
+    fingerprint: str
+    until: dt.datetime
+
+    @classmethod
+    def read(cls, given: bytes) -> "Certificate":
+        """The first of PEM, or one in DER. Raises NoCertificate."""
+        load = x509.load_pem_x509_certificate if b"-----BEGIN" in given else x509.load_der_x509_certificate
+        try:
+            found = load(given)
+        except ValueError as error:
+            raise NoCertificate from error
+        until = found.not_valid_after_utc
+        return cls(found.fingerprint(SHA256()).hex(), until)
+
 
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no i, l, o, 0, 1: read aloud over a phone
 

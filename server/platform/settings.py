@@ -37,6 +37,16 @@ class Settings(BaseSettings):
     turn_secret: SecretStr = Field(SecretStr(""), description="static-auth-secret của coturn")
     dimse_listen: str = Field("127.0.0.1", description="Địa chỉ nghe của cổng DICOM (DIMSE)")
     dimse_port: int = Field(11112, ge=0, le=65535, description="Cổng DICOM (DIMSE)")
+    dimse_tls_port: int = Field(
+        0, ge=0, le=65535, description="Cổng DICOM mã hóa (TLS), thường là 2762; 0 là không mở"
+    )
+    dimse_tls_certificate: str = Field(
+        "", description="Chứng thư (PEM) của hệ thống khi nói DICOM qua TLS; cần với HOICHAN_DIMSE_TLS_PORT"
+    )
+    dimse_tls_key: str = Field("", description="Khóa riêng (PEM, không mật khẩu) của chứng thư đó")
+    dimse_tls_ca: str = Field(
+        "", description="Chứng thư (PEM) của CA, hoặc của chính các máy, được gọi vào cổng TLS"
+    )
     dimse_ae_title: str = Field(
         "HOICHAN",
         pattern=r"^[!-\[\]-~]{1,16}$",
@@ -67,6 +77,11 @@ class Settings(BaseSettings):
             raise ValueError("demo mode listens on this machine only: leave HOICHAN_LISTEN at 127.0.0.1")
         if self.turn_urls and any(url.startswith("turn") for url in self.turn_urls) and not self.turn_secret:
             raise ValueError("HOICHAN_TURN_URLS needs HOICHAN_TURN_SECRET")
+        own = self.dimse_tls_certificate, self.dimse_tls_key
+        if self.dimse_tls_port and not all((*own, self.dimse_tls_ca)):
+            raise ValueError("HOICHAN_DIMSE_TLS_PORT needs HOICHAN_DIMSE_TLS_CERTIFICATE, _KEY and _CA")
+        if any(own) and not all(own):
+            raise ValueError("HOICHAN_DIMSE_TLS_CERTIFICATE and HOICHAN_DIMSE_TLS_KEY belong together")
         return self
 
     @property

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from dicom import index
 from dicom.gateway import Gateway
-from dicom.gateway.ports import Caller, Reference
+from dicom.gateway.ports import Caller, Reference, Stranger
 from dicom.ingest import Committed, Quarantined, Received
 from dicom.pacs.network import Destination
 from dicom.sandbox import Sandbox
@@ -59,10 +59,15 @@ class Hospital:
         self.reported: list[int] = []
         self.noted: list[tuple[str | int, ...]] = []
         self.destinations: dict[tuple[int, str], Destination] = {}
+        self.certificates: dict[str, str] = {}
 
-    async def admit(self, calling: str, address: str) -> Caller | None:
-        if calling not in OWNERS or address != "127.0.0.1":
-            return None
+    async def admit(self, calling: str, address: str, certificate: str) -> Caller | Stranger:
+        if calling not in OWNERS:
+            return Stranger.TITLE
+        if address != "127.0.0.1":
+            return Stranger.ADDRESS
+        if certificate != self.certificates.get(calling, ""):
+            return Stranger.CERTIFICATE
         return Caller(OWNERS[calling], may_retrieve=calling != SENDER)
 
     async def rejected(self, calling: str, called: str, address: str, reason: str) -> None:

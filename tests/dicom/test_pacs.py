@@ -20,7 +20,7 @@ from pynetdicom import AE, evt
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind
 
 from dicom.gateway import Gateway
-from dicom.gateway.ports import Caller
+from dicom.gateway.ports import Caller, Stranger
 from dicom.ingest import Committed, Received
 from dicom.pacs.dicomweb import Dicomweb, Endpoint
 from dicom.pacs.dimse import Dimse, Way
@@ -197,8 +197,8 @@ class Ports(Hospital):
 
     kept: list[str]
 
-    async def admit(self, calling: str, address: str) -> Caller | None:
-        return None if calling == "STRANGER" else Caller(1)
+    async def admit(self, calling: str, address: str, certificate: str) -> Caller | Stranger:
+        return Stranger.TITLE if calling == "STRANGER" else Caller(1)
 
     async def commit(self, owner_id: int, received: Sequence[Received], sender: str) -> list[Committed]:
         self.kept += [one.summary.sop_uid for one in received]

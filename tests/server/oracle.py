@@ -161,6 +161,10 @@ RULES: dict[str, Rule] = {
     "GET /hospitals": Rule(ADMINISTRATOR, only_host=True),
     "POST /hospitals": Rule(ADMINISTRATOR, only_host=True),
     # the hospital's own PACS
+    "GET /devices": Rule(ADMINISTRATOR),
+    "POST /devices": Rule(ADMINISTRATOR),
+    "POST /devices/{device}/change": Rule(ADMINISTRATOR, own_hospital),
+    "POST /devices/{device}/remove": Rule(ADMINISTRATOR, own_hospital),
     "GET /pacs": Rule(ADMINISTRATOR),
     "POST /pacs": Rule(ADMINISTRATOR),
     "POST /pacs/{connection}/change": Rule(ADMINISTRATOR, own_hospital),

@@ -18,7 +18,7 @@ from sqlalchemy import func, select, update
 from server.app import build_app
 from server.consultation.model import Consultation, Grant, LiveSession
 from server.pacs.model import PacsConnection, Retrieval
-from server.people.model import Membership, Person, SignIn
+from server.people.model import DicomPeer, Membership, Person, SignIn
 from server.platform import http
 from server.platform.db import now
 from server.platform.errors import NotFound
@@ -338,17 +338,17 @@ async def test_rows_of_people_are_theirs_alone(world: World) -> None:
 
 
 async def test_a_hospitals_pacs_is_its_own(world: World) -> None:
-    for what in sorted(what for what in RULES if re.search(r"\{(connection|retrieval)\}", what)):
+    for what in sorted(what for what in RULES if re.search(r"\{(connection|retrieval|device)\}", what)):
         names = await a_pacs(world, "L")  # each its own: some of them remove it
         await world.cells(what, world.people, Thing("pacs", owner="L"), names)
         for far in ("999999", "99999999999", "²", "-1"):
-            rows = dict.fromkeys(("connection", "retrieval"), far)
+            rows = dict.fromkeys(("connection", "retrieval", "device"), far)
             await world.cells(what, ("doctor.L", "administrator.L"), Thing("pacs", owner="nobody"), rows)
     assert world.wrong == []
 
 
 async def a_pacs(world: World, letter: str) -> dict[str, str]:
-    """A connection and a retrieval from it; where it leads, nobody connects to."""
+    """A device, a connection and a retrieval from it; where it leads, nobody connects to."""
     hospital = world.house.hospitals[letter]
     async with world.house.database.system() as session:
         connection = PacsConnection(
@@ -365,9 +365,16 @@ async def a_pacs(world: World, letter: str) -> dict[str, str]:
             title="",
             state="cancelled",
         )
-        session.add(retrieval)
+        device = DicomPeer(
+            hospital_id=hospital, ae_title="CT", address=f"10.9.{connection.id // 250}.{connection.id % 250}"
+        )
+        session.add_all([retrieval, device])
         await session.flush()
-        return {"connection": str(connection.id), "retrieval": str(retrieval.id)}
+        return {
+            "connection": str(connection.id),
+            "retrieval": str(retrieval.id),
+            "device": str(device.id),
+        }
 
 
 async def own_rows(world: World, name: str) -> dict[str, str]:

@@ -18,8 +18,9 @@ def connect(site: Site, port: int) -> None:
     """To the hospital of the demo's doctor, which has no administrator of its own."""
     with sqlite3.connect(site.data / "hoichan.db", timeout=15) as database:
         database.execute(
-            "INSERT INTO pacs_connections (hospital_id, name, way, host, port, ae_title, root, sealed, created_at)"
-            " SELECT m.hospital_id, 'PACS', 'c-get', ?, ?, ?, '', '', m.since"
+            "INSERT INTO pacs_connections"
+            " (hospital_id, name, way, host, port, ae_title, trusted, root, sealed, created_at)"
+            " SELECT m.hospital_id, 'PACS', 'c-get', ?, ?, ?, '', '', '', m.since"
             " FROM memberships m JOIN people p ON p.id = m.person_id WHERE p.login = 'bacsi.huyen'",
             (HOST, port, TITLE),
         )

@@ -15,6 +15,7 @@ GUESSES: Final = web.AppKey("guesses", sign_in.Guesses)
 REFUSED: Final = web.AppKey[Repeats[sign_in.Refused]]("refused")
 
 Word = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
+Pem = Annotated[str, StringConstraints(strip_whitespace=True, max_length=20_000)]
 Secret = Annotated[str, StringConstraints(max_length=200)]
 # Browsers drop tabs and line ends from an address, and read "\" as "/".
 OWN_PATH: Final = re.compile(r"/(?![/\\])[!-~]*")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from dicom.gateway.ports import Stranger
 from server.imaging import Imaging
 from server.peers import Peers
 from server.platform.db import Database
@@ -49,10 +50,10 @@ async def admitted(settings: Settings, *pairs: tuple[str, str]) -> list[bool | N
     """Of each title and address, whether it may retrieve; None: nobody known."""
     database = Database(settings.database)
     peers = Peers(settings, Imaging(settings, database), database)
-    callers = [await peers.admit(*pair) for pair in pairs]
+    callers = [await peers.admit(*pair, "") for pair in pairs]
     await peers.close()
     await database.close()
-    return [None if caller is None else caller.may_retrieve for caller in callers]
+    return [None if isinstance(caller, Stranger) else caller.may_retrieve for caller in callers]
 
 
 def test_a_device_is_added_changed_listed_and_removed(place: Place) -> None:
@@ -74,7 +75,7 @@ def test_a_device_is_added_changed_listed_and_removed(place: Place) -> None:
         await database.close()
         return list(actions)
 
-    assert asyncio.run(audited()) == ["add-device", "add-device", "remove-device"]
+    assert asyncio.run(audited()) == ["add-device", "change-device", "remove-device"]
 
 
 REFUSED = (

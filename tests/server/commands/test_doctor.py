@@ -21,6 +21,7 @@ from server.peers import Peers
 from server.platform.db import Database, now
 from server.platform.events import Audit, audit
 from server.platform.settings import Settings
+from tests import certificates
 from tests.conftest import Templates
 from tests.server.house import House
 from tests.services import Turn, free_ports
@@ -221,3 +222,23 @@ async def test_a_camera_without_https_and_a_short_key_are_red(tmp_path: Path) ->
     assert "openssl rand" in findings["Khóa"].words
     assert not findings["Chứng thư"].is_good
     assert not findings["Khóa"].is_good
+
+
+@pytest.mark.parametrize(
+    ("days", "other_key", "word"), [(90, False, ""), (3, False, "gia hạn"), (90, True, "không dùng được")]
+)
+async def test_dicom_tls_is_red_when_its_certificate_ends_or_is_not_its_own(
+    days: int, other_key: bool, word: str, tmp_path: Path
+) -> None:
+    ca = certificates.authority(tmp_path, "ca")
+    own, other = (certificates.signed(ca, name, days) for name in ("hoichan", "other"))
+    chosen = a_place(
+        tmp_path,
+        dimse_tls_port=free_ports(1)[0],
+        dimse_tls_certificate=str(own.certificate),
+        dimse_tls_key=str((other if other_key else own).key),
+        dimse_tls_ca=str(ca.certificate),
+    )
+    one = await found("DICOM TLS", chosen)
+    assert one.is_good == (not word)
+    assert word in one.words
