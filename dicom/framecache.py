@@ -13,6 +13,7 @@ import asyncio
 import json
 import mmap
 import os
+import resource
 import secrets
 import struct
 import time
@@ -32,7 +33,8 @@ _MAGIC = b"HCFRAME1"  # the last digit is FrameCache.VERSION: another one, and e
 _END = struct.Struct(f">I{len(_MAGIC)}s")
 _BATCH = 32  # frames asked of the sandbox at once: a batch ends well within its time limit
 _SUFFIXES = (".frames", ".jpg")
-_OPEN_FILES = 256
+# A map keeps its file open; other things need theirs: see dicom/web/mapped.py, which takes as many.
+_OPEN_FILES = min(1024, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 3)
 _REMEMBERED_REFUSALS = 1024
 _TOUCH_AFTER_S = 3600.0  # a file that is read again and again is not the oldest
 _DAY_NS = 86_400 * 10**9
