@@ -5,8 +5,6 @@ Before anything is timed every frame of both is held against the pixels that wer
 
 from __future__ import annotations
 
-import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
 
 from aiohttp import ClientSession
@@ -16,11 +14,10 @@ from pydicom.dataset import Dataset
 from bench.data import STUDY, ct_series
 from bench.load import compare
 from bench.measured import Measured
-from bench.product import Archive, both
+from bench.product import Archive, both, until_encoded
 
 ACCEPT = 'multipart/related; type="application/octet-stream"; transfer-syntax=*'
 GZIP = {"Accept": "application/dicom+json", "Accept-Encoding": "gzip"}
-QUIET_S = 300
 
 
 async def run() -> AsyncIterator[Measured]:
@@ -28,7 +25,7 @@ async def run() -> AsyncIterator[Measured]:
     async with both() as (ours, peer):
         for archive in (ours, peer):
             await archive.store(file.read_bytes() for file in files)
-        await _until_encoded(ours)
+        await until_encoded(ours)
         frames = {_frame_path(ds): ds.PixelData for ds in map(dcmread, files)}
         series = STUDY.derived("ct-head")
         for archive in (ours, peer):
@@ -61,14 +58,3 @@ async def _check(archive: Archive, frames: dict[str, bytes], series: str) -> Non
         metadata = await archive.json(http, f"/studies/{STUDY.uid}/series/{series}/metadata")
     if len(metadata) != len(frames):
         raise RuntimeError(f"{archive.url} gave metadata of {len(metadata)} instances")
-
-
-async def _until_encoded(ours: Archive) -> None:
-    """Wait for the worker's frame cache: it is made once, after receipt, and not what is measured here."""
-    with sqlite3.connect(f"file:{ours.data_dir / 'hoichan.db'}?mode=ro", uri=True) as database:
-        waiting = "SELECT count(*) FROM instances WHERE frames_at_ms IS NULL AND frames_refused IS NULL"
-        for _ in range(QUIET_S):
-            if database.execute(waiting).fetchone() == (0,):
-                return
-            await asyncio.sleep(1)
-    raise RuntimeError("the worker did not encode the frames")

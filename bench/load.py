@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from bench.product import Archive
 from tests.services import program
@@ -46,10 +47,12 @@ async def compare(
     *,
     connections: int,
     seconds: int = 3,
+    of_peer: Sequence[str] = (),
 ) -> tuple[Load, Load]:
-    """Ask both for the same, in turns; the medians of the rounds."""
+    """Ask both for the same, in turns; the medians of the rounds. `of_peer`: its paths, where they are others."""
+    asked = ((ours, paths), (peer, of_peer or paths))
     rounds = [
-        [await _load(archive, paths, headers, connections, seconds) for archive in (ours, peer)]
+        [await _load(archive, its, headers, connections, seconds) for archive, its in asked]
         for _ in range(ROUNDS)
     ]
     medians = [
@@ -67,10 +70,10 @@ async def _load(
     archive: Archive, paths: Sequence[str], headers: Mapping[str, str], connections: int, seconds: int
 ) -> Load:
     """Raises RuntimeError where a request failed: what is not served is not fast."""
-    base, _, root = archive.url.partition("/dicom-web")
+    url = urlsplit(archive.url)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "paths").write_text("\n".join(f"/dicom-web{root}{path}" for path in paths))
+        (folder / "paths").write_text("\n".join(f"{url.path}{path}" for path in paths))
         (folder / "load.lua").write_text(SCRIPT.replace("PATHS", str(folder / "paths")))
         said = [f"-H{name}: {value}" for name, value in {**archive.headers, **headers}.items()]
         wrk = await asyncio.create_subprocess_exec(
@@ -80,7 +83,7 @@ async def _load(
             f"-d{seconds}s",
             f"-s{folder / 'load.lua'}",
             *said,
-            base,
+            f"{url.scheme}://{url.netloc}",
             stdout=asyncio.subprocess.PIPE,
         )
         output, _ = await wrk.communicate()

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from tests.services import HOST, Server, orthanc_settings, program, started
 
 ROOT = Path(__file__).parents[1]
 LOGIN = "bacsi.huyen"
+QUIET_S = 300
 BATCH = 50  # instances of one STOW-RS request
 
 
@@ -121,6 +123,17 @@ async def both() -> AsyncIterator[tuple[Archive, Archive]]:
     """Ours and the peer's, at the same time on the same machine; measured in turns."""
     with product() as ours, orthanc() as peer:
         yield ours, peer
+
+
+async def until_encoded(ours: Archive) -> None:
+    """Wait for the worker's frame cache: it is made once, after receipt, and not what is measured here."""
+    with sqlite3.connect(f"file:{ours.data_dir / 'hoichan.db'}?mode=ro", uri=True) as database:
+        waiting = "SELECT count(*) FROM instances WHERE frames_at_ms IS NULL AND frames_refused IS NULL"
+        for _ in range(QUIET_S):
+            if database.execute(waiting).fetchone() == (0,):
+                return
+            await asyncio.sleep(1)
+    raise RuntimeError("the worker did not encode the frames")
 
 
 @contextmanager

@@ -1,5 +1,8 @@
 """The frame cache: derived files, one an instance, that may be deleted at any time.
 
+They are kept until nobody opened them for `max_days`, and those not opened for longest go first when all of them
+are more than `max_bytes`. What is being made has another name until it is whole, and stays.
+
 A file is: magic, the frames one behind the other, the table of frames (JSON), its length, magic. The end is
 written last, so that a file which a crash cut short is told from a whole one, and made anew.
 """
@@ -10,9 +13,13 @@ import asyncio
 import json
 import mmap
 import os
+import resource
 import secrets
 import struct
+import time
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Self
@@ -26,8 +33,11 @@ _MAGIC = b"HCFRAME1"  # the last digit is FrameCache.VERSION: another one, and e
 _END = struct.Struct(f">I{len(_MAGIC)}s")
 _BATCH = 32  # frames asked of the sandbox at once: a batch ends well within its time limit
 _SUFFIXES = (".frames", ".jpg")
-_OPEN_FILES = 256
+# A map keeps its file open; other things need theirs: see dicom/web/mapped.py, which takes as many.
+_OPEN_FILES = min(1024, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 3)
 _REMEMBERED_REFUSALS = 1024
+_TOUCH_AFTER_S = 3600.0  # a file that is read again and again is not the oldest
+_DAY_NS = 86_400 * 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +60,7 @@ class FrameFile:
     def __init__(self, mapped: mmap.mmap, entries: list[Entry]) -> None:
         self._mapped = mapped
         self._entries = entries
+        self.touched_at = time.monotonic()
 
     @classmethod
     def open(cls, path: Path) -> Self | None:
@@ -94,12 +105,14 @@ class FrameCache:
         sandbox: Sandbox,
         *,
         max_bytes: int = 40 << 30,
+        max_days: int = 180,
         builders: int = 2,
     ) -> None:
         self._folder = folder
         self._store = store
         self._sandbox = sandbox
         self._max_bytes = max_bytes
+        self._max_days = max_days
         self._bytes: int | None = None  # of all files; unknown until first counted
         self._building = asyncio.Semaphore(builders)
         self._tasks: dict[str, asyncio.Task[FrameFile]] = {}
@@ -114,10 +127,18 @@ class FrameCache:
             file = FrameFile.open(path)
             if file is None:
                 return None
-            os.utime(path)  # what is read is not the oldest
+            os.utime(path)
             self._remember(blob, file)
+        elif time.monotonic() - file.touched_at > _TOUCH_AFTER_S:
+            file.touched_at = time.monotonic()
+            with suppress(FileNotFoundError):
+                os.utime(self._path(blob))
         self._files.move_to_end(blob)
         return file
+
+    def has(self, blob: str) -> bool:
+        """Whether there is a cache file; it is not opened, nor counts that as use."""
+        return self._path(blob).exists()
 
     async def ensure_frames(self, blob: str) -> FrameFile:
         """The cache file of a blob, made now if need be. Raises BadInstance.
@@ -125,10 +146,10 @@ class FrameCache:
         Who asks meanwhile waits for the same. A refusal is remembered: hostile bytes do not cost the sandbox
         its limits again at every request.
         """
-        if (refused := self._refused.get(blob)) is not None:
-            raise BadInstance(refused.code, refused.sentence)
         if (file := self.get(blob)) is not None:
             return file
+        if (refused := self._refused.get(blob)) is not None:
+            raise BadInstance(refused.code, refused.sentence)
         task = self._tasks.get(blob)
         if task is None:
             task = self._tasks[blob] = asyncio.create_task(self._build(blob))
@@ -205,33 +226,38 @@ class FrameCache:
         return [EncodedFrame(**{**frame, "cuts": tuple(frame["cuts"])}) for frame in found]
 
     async def _make_room(self, added: int) -> None:
-        if self._bytes is None:
-            self._bytes = await asyncio.to_thread(self._trim)
-        else:
-            self._bytes += added
-        if self._bytes > self._max_bytes:
-            self._bytes = await asyncio.to_thread(self._trim)
+        total = None if self._bytes is None else self._bytes + added
+        if total is None or total > self._max_bytes:
+            _, total = await asyncio.to_thread(self.trim)
+        self._bytes = total
 
-    def _trim(self) -> int:
-        """Delete the files that were not opened for longest down to nine tenths; give what is left."""
-        found = []
+    def trim(self) -> tuple[int, int]:
+        """Delete what is too old, and when there is too much what was not opened for longest, down to nine tenths.
+
+        Give the bytes before and after.
+        """
+        found = sorted(self._listed())
+        before = after = sum(size for _, size, _ in found)
+        is_too_much = before > self._max_bytes
+        for used_ns, size, path in found:
+            is_old = time.time_ns() - used_ns > self._max_days * _DAY_NS
+            if not is_old and not (is_too_much and after > self._max_bytes * 9 // 10):
+                break
+            path.unlink(missing_ok=True)
+            after -= size
+        return before, after
+
+    def _listed(self) -> Iterator[tuple[int, int, Path]]:
+        """When each file was used last, its size, its path. What a crash left half made goes after a day."""
         for path in self._folder.rglob("*"):
-            if path.suffix not in _SUFFIXES:
-                continue
             try:
                 status = path.stat()
             except FileNotFoundError:
                 continue
-            found.append((status.st_mtime_ns, status.st_size, path))
-        total = sum(size for _, size, _ in found)
-        if total <= self._max_bytes:
-            return total
-        for _, size, path in sorted(found):
-            if total <= self._max_bytes * 9 // 10:
-                break
-            path.unlink(missing_ok=True)
-            total -= size
-        return total
+            if path.suffix in _SUFFIXES:
+                yield status.st_mtime_ns, status.st_size, path
+            elif path.is_file() and time.time_ns() - status.st_mtime_ns > _DAY_NS:
+                path.unlink(missing_ok=True)
 
     def _remember(self, blob: str, file: FrameFile) -> None:
         self._files[blob] = file

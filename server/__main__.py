@@ -20,6 +20,7 @@ LATER: Final = {
     "token": ("server.commands.people", "keys"),
     "audit": ("server.commands.audit", "audit"),
     "jobs": ("server.commands.jobs", "jobs"),
+    "frames": ("server.commands.frames", "frames"),
     "device": ("server.commands.devices", "device"),
 }
 

@@ -1,5 +1,6 @@
 """Where the service and the DICOM library meet: what `dicom/` asks of its host, answered from our tables."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -59,7 +60,13 @@ class Imaging:
     def __init__(self, settings: Settings, database: Database) -> None:
         self.store = BlobStore(settings.store_dir, keys.derive(settings.key, "store"))
         self.sandbox = Sandbox(readable=[settings.store_dir])
-        self.frames = FrameCache(settings.data_dir / "frames", self.store, self.sandbox)
+        self.frames = FrameCache(
+            settings.data_dir / "frames",
+            self.store,
+            self.sandbox,
+            max_bytes=settings.frames_limit_bytes,
+            max_days=settings.frames_days,
+        )
         self.public_url = settings.public_url.rstrip("/")
         self.headers = standing_headers(is_https=settings.is_https)
         self._database = database
@@ -174,6 +181,10 @@ class Imaging:
                 made = {"frames_refused": refused.code}
             async with self._database.system() as session:
                 await session.execute(update(table).where(table.c.id == row.id).values(**made))
+
+    async def trim_frames(self) -> None:
+        """Several processes add to the cache: one looks at all of it now and then."""
+        await asyncio.to_thread(self.frames.trim)
 
     async def picture(self, study_id: int, sop_uid: str, frame: int, voi: list[float]) -> Shown:
         """For the key images of the minutes."""

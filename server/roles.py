@@ -145,6 +145,7 @@ async def worker(settings: Settings) -> None:
             upkeep.every(upkeep.SWEEP_S, lambda: upkeep.tidy(database)),
             upkeep.every(upkeep.SWEEP_S, lambda: commitments.forget(database)),
             upkeep.every(upkeep.SWEEP_S, lambda: record.forget(database)),
+            upkeep.every(upkeep.SWEEP_S, imaging.trim_frames),
             upkeep.every(orphans.EVERY_S, lambda: orphans.clear(database, imaging.store, NAME_BLOBS)),
         )
         tasks = [asyncio.create_task(clock) for clock in clocks]

@@ -13,10 +13,12 @@ from sqlalchemy import select
 
 from dicom import manifest
 from dicom.framecache import Entry, FrameCache
+from dicom.fresh import Fresh
 from dicom.index import instances, series, studies
 from dicom.instance import REASONS, BadInstance
-from dicom.ports import NotHere, Ports, Refused
+from dicom.ports import NotHere, Ports, Refused, Scope
 from dicom.query import visible
+from dicom.web.archive import TRUST_S
 from dicom.web.cache import Cache
 from dicom.web.joined import Wanted, facts_of, places, send_joined
 from dicom.web.send import CHECKED, VARY, head_of, send_bytes
@@ -27,6 +29,7 @@ Headers = dict[str, str]
 _HEADERS: Headers = {hdrs.CACHE_CONTROL: CHECKED, hdrs.VARY: VARY}
 _MANIFESTS = 32
 _LISTED = 200
+_INSTANCES = 20_000
 
 
 class ViewerPorts(Ports, Protocol):
@@ -61,6 +64,8 @@ class _Viewer:
         self._ports = ports
         self._standing = head_of(ports.headers)
         self._manifests: Cache[tuple[int, int, int], bytes] = Cache(_MANIFESTS)
+        self._visible: Fresh[tuple[Scope, int], Row] = Fresh(TRUST_S, self._look_up)
+        self._instances: Cache[tuple[int, int, int], Row] = Cache(_INSTANCES)
 
     async def studies(self, request: web.Request) -> web.Response:
         """`{"studies": […]}`, newest first, 200 at most."""
@@ -96,8 +101,8 @@ class _Viewer:
 
     async def frame(self, request: web.Request) -> web.StreamResponse:
         """One frame; `?level=k` the prefix that shows it halved k times, `Range` any part of it."""
-        study = await self._study(request)
-        row = await self._instance(study["id"], int(request.match_info["instance"]))
+        study = await self._visible_study(request)
+        row = await self._instance(study, int(request.match_info["instance"]))
         await self._ports.viewed(request, study["id"])
         number = int(request.match_info["frame"])
         if not 1 <= number <= row["frames"]:
@@ -122,7 +127,7 @@ class _Viewer:
         `?frames=5-8,4-1`: places in the manifest's order of instances and their frames, counted from 1;
         without it all. `?level=k` as for one frame.
         """
-        study = await self._study(request)
+        study = await self._visible_study(request)
         shown = await self._frames_of(study["id"], int(request.match_info["series"]))
         await self._ports.viewed(request, study["id"])
         wanted = [shown[place - 1] for place in places(request.query.get("frames", ""), len(shown))]
@@ -156,27 +161,40 @@ class _Viewer:
         return web.Response(body=jpeg, content_type="image/jpeg", headers=headers)
 
     async def _study(self, request: web.Request) -> Row:
-        scope = await self._ports.scope(request)
-        query = select(studies).where(
-            studies.c.id == int(request.match_info["study"]),
-            visible(scope),
-            studies.c.removed_at_ms.is_(None),
-        )
-        async with self._ports.read() as connection:
-            row = (await connection.execute(query)).mappings().one_or_none()
+        """The study that the path names, as it is now. Raises NotHere."""
+        row = await self._look_up((await self._ports.scope(request), int(request.match_info["study"])))
         if row is None:
             raise NotHere
-        return dict(row)
+        return row
 
-    async def _instance(self, study_id: int, instance_id: int) -> Row:
-        query = select(instances.c.blob, instances.c.frames).where(
-            instances.c.id == instance_id, instances.c.study_id == study_id
-        )
-        async with self._ports.read() as connection:
-            row = (await connection.execute(query)).mappings().one_or_none()
+    async def _visible_study(self, request: web.Request) -> Row:
+        """The same as it was within the last moment: frames are asked for by the thousand. Raises NotHere."""
+        key = await self._ports.scope(request), int(request.match_info["study"])
+        row = await self._visible.get(key)
         if row is None:
             raise NotHere
-        return dict(row)
+        return row
+
+    async def _look_up(self, wanted: tuple[Scope, int]) -> Row | None:
+        scope, study_id = wanted
+        query = select(studies).where(
+            studies.c.id == study_id, visible(scope), studies.c.removed_at_ms.is_(None)
+        )
+        rows = await self._ports.rows(query)
+        return dict(rows[0]._mapping) if rows else None
+
+    async def _instance(self, study: Row, instance_id: int) -> Row:
+        key = study["id"], study["changed_at_ms"], instance_id
+        known = self._instances.get(key)
+        if known is not None:
+            return known
+        query = select(instances.c.blob, instances.c.frames).where(
+            instances.c.id == instance_id, instances.c.study_id == study["id"]
+        )
+        rows = await self._ports.rows(query)
+        if not rows:
+            raise NotHere
+        return self._instances.put(key, dict(rows[0]._mapping))
 
     async def _frames_of(self, study_id: int, series_id: int) -> list[Wanted]:
         """Every frame of a series, in the manifest's order."""

@@ -56,6 +56,12 @@ class Settings(BaseSettings):
         (), description="Mạng có PACS, ví dụ 192.168.1.0/24; để trống là mọi mạng trừ chính máy này"
     )
     upload_limit_bytes: int = Field(2 * 1024**3, gt=0, description="Cỡ lớn nhất của một tệp tải lên")
+    frames_limit_bytes: int = Field(
+        40 * 1024**3,
+        gt=0,
+        description="Chỗ nhiều nhất cho bản xem nhanh dựng từ ảnh; lâu không xem thì bỏ trước",
+    )
+    frames_days: int = Field(180, gt=0, description="Bản xem nhanh không ai xem sau chừng này ngày thì bỏ")
     session_idle_minutes: int = Field(60, gt=0, description="Không làm gì thì bị đăng xuất sau")
     session_hours: int = Field(12, gt=0, le=24, description="Một lần đăng nhập dài nhất")
     grant_days_after_outcome: int = Field(30, ge=0, description="Quyền xem ảnh còn sau khi biết kết quả")

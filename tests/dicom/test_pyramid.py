@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydicom.data import get_testdata_file
 
+from dicom import framecache
 from dicom.framecache import FrameCache, FrameFile
 from dicom.instance import BadInstance
 from dicom.pyramid import HTJ2K, JPEG, RAW, NotPyramidal, encode_frames, encode_pixels, read_cuts
@@ -178,6 +180,54 @@ async def test_what_was_not_read_for_longest_goes_first(tmp_path: Path, sandbox:
     assert Path(blobs[0]).name not in left
     assert sum(path.stat().st_size for path in (tmp_path / "frames").rglob("*.frames")) <= 150_000
     assert len(await cache.ensure_frames(blobs[0])) == 1
+
+
+async def test_what_nobody_read_for_long_goes_and_what_is_being_made_stays(
+    tmp_path: Path, sandbox: Sandbox
+) -> None:
+    cache, store = _cache(tmp_path, sandbox, max_days=10)
+    old, new = [await _stored(store, name) for name in ("CT_small.dcm", "MR_small.dcm")]
+    for blob in (old, new):
+        await cache.ensure_frames(blob)
+    [path] = [path for path in (tmp_path / "frames").rglob("*.frames") if path.stem == Path(old).name]
+    half, crashed = path.with_name("a" * 32), path.with_name("b" * 32)
+    for made in (half, crashed):
+        made.write_bytes(b"HCFRAME1")
+    day_ns = 86_400 * 10**9
+    for aged, days in ((path, 11), (crashed, 2)):
+        os.utime(aged, ns=(0, time.time_ns() - days * day_ns))
+    before, after = cache.trim()
+    assert 0 < after < before
+    assert [cache.has(blob) for blob in (old, new)] == [False, True]
+    assert (half.exists(), crashed.exists()) == (True, False)
+
+
+async def test_what_is_read_again_and_again_is_not_the_oldest(
+    tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, store = _cache(tmp_path, sandbox)
+    blob = await _stored(store, "CT_small.dcm")
+    await cache.ensure_frames(blob)
+    [path] = (tmp_path / "frames").rglob("*.frames")
+    os.utime(path, ns=(0, 0))
+    cache.get(blob)
+    assert path.stat().st_mtime_ns == 0  # not at every look
+    monkeypatch.setattr(framecache, "_TOUCH_AFTER_S", 0)
+    cache.get(blob)
+    assert time.time_ns() - path.stat().st_mtime_ns < 60 * 10**9
+
+
+async def test_a_refusal_is_over_once_another_process_made_the_frames(
+    tmp_path: Path, sandbox: Sandbox
+) -> None:
+    cache, store = _cache(tmp_path, sandbox)
+    other, _ = _cache(tmp_path, sandbox)
+    blob = await _stored(store, "CT_small.dcm")
+    cache._refused[blob] = BadInstance("wrong-pixels")
+    with pytest.raises(BadInstance):
+        await cache.ensure_frames(blob)
+    await other.ensure_frames(blob)
+    assert len(await cache.ensure_frames(blob)) == 1
 
 
 async def test_deleting_leaves_nothing_and_is_no_loss(tmp_path: Path, sandbox: Sandbox) -> None:
