@@ -26,6 +26,7 @@ export class Feed {
 
   /** The best that is there of what a cell shows. */
   best({ manifest, slice }: Model): DecodedFrame | null {
+    if (slice?.made) return slice.made();
     return manifest && slice ? this.of(manifest.study).best(slice) : null;
   }
 
@@ -44,7 +45,7 @@ export class Feed {
   }
 
   private async showStudy(study: number, models: readonly Model[], direction: 1 | -1): Promise<void> {
-    const here = models.filter(({ manifest, slice }) => manifest?.study === study && slice);
+    const here = models.filter(({ manifest, slice }) => manifest?.study === study && slice && !slice.made);
     const [first, ...others] = here.flatMap(({ slice }) => (slice ? [slice] : []));
     if (first) await this.of(study).show(first, [...others, ...inTurn(here.map((model) => model.neighbours(direction)))]);
   }

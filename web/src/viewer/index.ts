@@ -29,6 +29,7 @@ import { renderNative } from "./paint";
 import { Pane } from "./pane";
 import { Playing } from "./playing";
 import type { Reading } from "./reading";
+import { Reforming } from "./reforming";
 import { Screen } from "./screen";
 import { sliceKey } from "./stack";
 import type { AnyMark, Author, KeyImage, Mark, Point, Presenter, View, ViewState, Voi } from "./state";
@@ -76,6 +77,7 @@ class OpenViewer implements Viewer, Reading {
 
   private readonly feed: Feed;
   private readonly playing: Playing;
+  private readonly reforming: Reforming;
   private readonly drawing: Drawing;
   private readonly follow = new Follow();
   private readonly sender: Sender;
@@ -101,6 +103,7 @@ class OpenViewer implements Viewer, Reading {
     this.hands = new Hands(this, this.drawing);
     this.help = keySheet(this.hands.bindings);
     this.playing = new Playing(this);
+    this.reforming = new Reforming(imagesRoot, this, (error) => this.studies.sayError(error));
     this.feed = new Feed(imagesRoot, (study, slice, frame) => {
       const cells = this.grid.cells.filter(({ model }) => model.manifest?.study === study && model.slice?.key === slice.key);
       for (const { model } of cells) model.arrived(slice, frame);
@@ -119,6 +122,7 @@ class OpenViewer implements Viewer, Reading {
       help: () => this.help.showModal(),
       list: () => this.listMarks(),
       layouts: () => this.toolbar.openLayouts(),
+      threePlanes: () => void this.reforming.threePlanes(),
       besidePrior: () => this.act(() => void this.studies.besidePrior()),
     });
     this.toolbar = new Toolbar(commands, this.closing.signal);
@@ -169,6 +173,7 @@ class OpenViewer implements Viewer, Reading {
     this.cine.stop();
     this.sender.close();
     this.feed.close();
+    this.reforming.close();
     cancelAnimationFrame(this.nextDraw);
     this.screen.close();
   }
@@ -298,6 +303,7 @@ class OpenViewer implements Viewer, Reading {
     else if (before === this.seen()) this.draw();
     else this.shown();
     if (state.playing) this.cine.start();
+    if (this.grid.cells.some(({ model }) => model.wanted)) void this.reforming.follow();
   }
 
   /** Which images are on the screen, and how the cells lie. */

@@ -1,6 +1,7 @@
 /** The images of a series in the order they are scrolled through: by place in the body where that is known. */
 
 import type { FrameFacts, Instance, Series, Triple } from "./manifest";
+import type { DecodedFrame } from "./pixels";
 import { cross, dot } from "./planes";
 
 /** One frame with the facts that hold for it. */
@@ -9,6 +10,10 @@ export interface Slice {
   readonly image: Instance;
   readonly frame: number;
   readonly facts: FrameFacts;
+  /** Of a plane that was cut from others: its pixels, null until some came. */
+  readonly made?: () => DecodedFrame | null;
+  /** How often its source was halved. */
+  readonly halved?: number;
 }
 
 export function sliceKey(sop: string, frame: number): string {
