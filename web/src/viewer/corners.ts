@@ -147,6 +147,8 @@ function mirrorLine([, , , , flipH, flipV]: View): string {
 function planeLine({ plane, source, slice }: Model): string {
   const name = { coronal: t("đứng ngang"), sagittal: t("đứng dọc") };
   const coarse = slice?.halved ? t(", độ nét 1/{n}", { n: 2 ** slice.halved }) : "";
+  const filled = slice?.filled?.() ?? 0;
+  if (plane && filled < source.length) return t("mặt {plane}: đang dựng {n}/{all}", { plane: name[plane], n: filled, all: source.length });
   return plane ? t("mặt {plane} dựng lại từ {n} ảnh{coarse}, không đo được", { plane: name[plane], n: source.length, coarse }) : "";
 }
 

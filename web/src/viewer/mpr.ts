@@ -10,9 +10,10 @@ import { Decoders } from "./decoders";
 import { get } from "./manifest";
 import type { FrameFacts, Instance, Triple } from "./manifest";
 import type { CodedFacts, DecodedFrame, GreyFrame } from "./pixels";
-import { dot, minus, planeOf, spacingOf } from "./planes";
+import { planeOf, spacingOf } from "./planes";
 import type { Slice } from "./stack";
 import type { PlaneKind } from "./state";
+import { dot, minus } from "./vectors";
 
 const VOLUME_BYTES = 96 * 2 ** 20; // beside the loader's own, and all of it under 400 MB
 const LEAST_SLICES = 8;
@@ -156,7 +157,7 @@ export class Volume {
         per_frame: null,
         frame_times: null,
       };
-      return { key: `${kind}/${this.level}/${i}/${first.key}`, image: made, frame: 1, facts, halved: this.level, made: () => this.cut(kind, i) };
+      return { key: `${kind}/${this.level}/${i}/${first.key}`, image: made, frame: 1, facts, halved: this.level, filled: () => this.filled, made: () => this.cut(kind, i) };
     });
   }
 

@@ -2,7 +2,7 @@
 
 import type { FrameFacts, Instance, Series, Triple } from "./manifest";
 import type { DecodedFrame } from "./pixels";
-import { cross, dot } from "./planes";
+import { cross, dot } from "./vectors";
 
 /** One frame with the facts that hold for it. */
 export interface Slice {
@@ -12,8 +12,9 @@ export interface Slice {
   readonly facts: FrameFacts;
   /** Of a plane that was cut from others: its pixels, null until some came. */
   readonly made?: () => DecodedFrame | null;
-  /** How often its source was halved. */
+  /** Of such a plane: how often its source was halved, and how many images of it came. */
   readonly halved?: number;
+  readonly filled?: () => number;
 }
 
 export function sliceKey(sop: string, frame: number): string {
