@@ -133,6 +133,13 @@ class Link(Piece):
     epoch: Epoch
 
 
+class Plane(Piece):
+    """A plane cut from the series of an image, counted from 0."""
+
+    kind: Literal["coronal", "sagittal"]
+    at: Annotated[int, Field(ge=0, le=65535)]
+
+
 class Shown(Piece):
     """What one cell shows: absolute, in image pixels, the top left corner of the image is 0,0.
 
@@ -144,6 +151,7 @@ class Shown(Piece):
     frame: Whole
     voi: tuple[Number, Number, Flag]
     view: tuple[Number, Number, Number, Literal[0, 90, 180, 270], Flag, Flag]
+    plane: Plane | None = None
 
 
 class Layout(Piece):

@@ -420,7 +420,7 @@ async def test_key_k_gives_the_image_with_its_window(desk: Desk, head: list[Path
     await page.keyboard.press("k")
     [image] = await _told(page, "key-image")
     assert image == {
-        k: v for k, v in (await _view(page)).items() if k not in ("pointer", "playing", "layout")
+        k: v for k, v in (await _view(page)).items() if k not in ("pointer", "playing", "layout", "plane")
     }
     assert image["voi"] == [-600, 1500, 0]
 
@@ -716,6 +716,70 @@ async def test_cells_of_one_space_scroll_together_by_place(
     assert (await _cells(page))[1] == right  # alone now
 
 
+async def test_planes_are_cut_as_numpy_cuts_them_and_shown_to_others(desk: Desk, head: list[Path]) -> None:
+    await _put(desk, *head)
+    page = await desk.open()
+    await page.evaluate("window.harness.viewer.setPresenter({ isMe: true, name: 'BS. Hoa' })")
+    await page.keyboard.press("q")
+    await page.get_by_role("button", name="Ba mặt phẳng (MPR)").click()
+    await _full(page, 3)
+    images = sorted(map(pydicom.dcmread, head), key=lambda ds: -ds.ImagePositionPatient[2])
+    volume = np.stack([ds.pixel_array for ds in images])
+
+    async def cut(kind: str) -> None:
+        plane = (await _view(page))["plane"]
+        assert plane["kind"] == kind
+        stored = volume[:, plane["at"]] if kind == "coronal" else volume[:, :, plane["at"]]
+        grey = np.where(stored == images[0].PixelPaddingValue, 0, grey8(images[0], stored))
+        assert grey.std() > 20
+        expected = _expected(grey)
+        async with asyncio.timeout(20):
+            while await _seen(page) != expected:  # until all slices came
+                await asyncio.sleep(0.1)
+
+    for kind in ("coronal", "sagittal"):
+        await page.keyboard.press("]")
+        await cut(kind)
+        await page.keyboard.press("PageDown")
+        await cut(kind)
+    sides = page.locator(".viewer-side-top")
+    await expect(sides.nth(1)).to_have_text("H")
+    await expect(page.locator(".viewer-side-left").nth(2)).to_have_text("A")
+    await expect(page.locator(".viewer-bottom-right").nth(1)).to_contain_text(
+        "mặt đứng ngang dựng lại từ 16 ảnh"
+    )
+    await page.keyboard.press("l")  # nothing is drawn on what others' files do not have
+    box = await page.locator(".viewer-stage").nth(2).bounding_box()
+    assert box is not None
+    await page.mouse.move(box["x"] + 100, box["y"] + 100)
+    await page.mouse.down()
+    await page.mouse.move(box["x"] + 200, box["y"] + 150, steps=3)
+    await page.mouse.up()
+    assert await _told(page, "mark") == []
+    await page.keyboard.press("k")
+    assert await _told(page, "key-image") == []
+    shown = await _view(page)
+    View.model_validate_json(json.dumps(shown))
+    late = await desk.open()
+    await late.evaluate("window.harness.viewer.setPresenter({ isMe: false, name: 'BS. Hoa' })")
+    await late.evaluate("state => window.harness.viewer.applyView(state)", shown)
+    await late.wait_for_function("() => window.harness.viewer.view().plane !== null")
+    assert {**await _view(late), "pointer": None} == {**shown, "pointer": None}
+    async with asyncio.timeout(20):
+        while await _seen(late) != await _seen(page):
+            await asyncio.sleep(0.1)
+
+
+async def test_an_irregular_stack_is_not_cut_and_says_why(desk: Desk, head: list[Path]) -> None:
+    await _put(desk, *head[:5], *head[6:])
+    page = await desk.open()
+    await page.keyboard.press("q")
+    await page.get_by_role("button", name="Ba mặt phẳng (MPR)").click()
+    await expect(page.get_by_text("khoảng cách giữa các lát không đều, hoặc thiếu lát")).to_be_visible()
+    await page.get_by_role("button", name="Đóng").first.click()
+    assert len(await _cells(page)) == 1
+
+
 async def test_suv_is_said_of_a_pet_or_why_not(desk: Desk, tmp_path: Path) -> None:
     ds = pydicom.dcmread(get_testdata_file("CT_small.dcm"))
     changes = {
@@ -739,7 +803,7 @@ async def test_suv_is_said_of_a_pet_or_why_not(desk: Desk, tmp_path: Path) -> No
 async def test_a_prior_is_put_beside_and_tools_act_on_the_cell_in_hand(
     desk: Desk, head: list[Path], tmp_path: Path
 ) -> None:
-    old = {"StudyInstanceUID": "2.25.79", "StudyDate": "20250102", "AccessionNumber": "2"}
+    old = {"StudyInstanceUID": "2.25.79", "StudyDate": "20250102", "FrameOfReferenceUID": "2.25.80"}
     await _put(desk, *head[:5], *[_sequence(pydicom.dcmread(path), 9, tmp_path, **old) for path in head[:5]])
     page = await desk.open()
     await page.keyboard.press("q")

@@ -101,6 +101,44 @@ def test_more_than_64_kib_is_not_read() -> None:
         decode('{"v":1,"t":"chat","d":{"text":"' + "x" * 70_000 + '"}}')
 
 
+def a_view(**layout: Any) -> str:
+    cell = {"study": 7, "sop": "1.2.3", "frame": 1, "voi": [40, 400, 0], "view": [1, 1, 1, 0, 0, 0]}
+    cells = [cell if kind == "image" else None for kind in layout.pop("cells")]
+    return json.dumps(
+        {"v": 1, "t": "share-view", "d": {**cell, "pointer": None, "layout": {**layout, "cells": cells}}}
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "active", "cells"),
+    [
+        (1, 2, 0, ["", "image"]),
+        (2, 1, 1, ["image", ""]),
+        (2, 3, 5, ["image", "", "image", "", "", ""]),
+    ],
+)
+def test_a_layout_is_taken(rows: int, columns: int, active: int, cells: list[str]) -> None:
+    decode(a_view(rows=rows, columns=columns, active=active, cells=cells))
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "active", "cells"),
+    [
+        (1, 1, 0, [""]),  # one image is no layout
+        (1, 2, 0, [""]),
+        (1, 2, 2, ["", "image"]),
+        (1, 2, 0, ["image", "image"]),  # the active one is told by the message itself
+        (3, 2, 0, ["", "", "", "", "", ""]),
+        (2, 4, 0, [""] * 8),
+    ],
+)
+def test_a_layout_that_does_not_add_up_is_malformed(
+    rows: int, columns: int, active: int, cells: list[str]
+) -> None:
+    with pytest.raises(Malformed, match="malformed"):
+        decode(a_view(rows=rows, columns=columns, active=active, cells=cells))
+
+
 def a_mark(tool: str, points: int, text: str | None = None) -> str:
     data = {"uid": "mark-0001", "rev": 1, "study": 7, "sop": "1.2.3", "frame": 1, "tool": tool}
     words = {} if text is None else {"text": text}

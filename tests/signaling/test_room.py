@@ -4,15 +4,24 @@ import pytest
 
 from signaling import facts, messages
 from signaling.facts import AnyFact
-from signaling.fields import MediaState
+from signaling.fields import Layout, MediaState, Plane, Shown
 from signaling.messages import Message
 from signaling.ports import Seat
 from signaling.room import CANDIDATE_LIMIT, MEMBER_LIMIT, Decision, Room
 from signaling.state import Refused, Send
 from tests.signaling.building import a_seat, may
 
+BESIDE = Shown(
+    study=6, sop="1.2.2", frame=1, voi=(40, 80, 0), view=(1, 1, 1, 0, 0, 0), plane=Plane(kind="coronal", at=9)
+)
 VIEW = messages.ShareView(
-    study=7, sop="1.2.3", frame=4, voi=(40, 400, 0), view=(256, 256, 1, 0, 0, 0), pointer=None
+    study=7,
+    sop="1.2.3",
+    frame=4,
+    voi=(40, 400, 0),
+    view=(256, 256, 1, 0, 0, 0),
+    pointer=None,
+    layout=Layout(rows=1, columns=2, active=0, cells=(None, BESIDE)),
 )
 
 
@@ -92,6 +101,7 @@ def test_a_late_comer_sees_the_last_view_the_marks_and_the_chat(keeper: Keeper) 
     assert isinstance(joined, messages.Joined)
     assert joined.view is not None
     assert joined.view.frame == 4
+    assert joined.view.layout == VIEW.layout
     assert [said.text for said in joined.chat] == ["Xem lát này."]
     assert [marked.mark.uid for marked in joined.marks] == ["mark-0001"]
 

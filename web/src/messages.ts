@@ -54,6 +54,7 @@ const shownFields = {
   frame: number,
   voi: tuple(number, number, bit),
   view: tuple(number, number, number, oneOf(0, 90, 180, 270), bit, bit),
+  plane: nullable(record({ kind: oneOf("coronal", "sagittal"), at: number })),
 };
 const shown = record(shownFields);
 const layout = record({ rows: number, columns: number, active: number, cells: list(nullable(shown)) });

@@ -17,6 +17,7 @@ export interface Around {
   list(): void;
   layouts(): void;
   besidePrior(): void;
+  threePlanes(): void;
 }
 
 export function commandsFor(reading: Reading, hands: Hands, drawing: Drawing, around: Around): Commands {
@@ -42,7 +43,7 @@ export function commandsFor(reading: Reading, hands: Hands, drawing: Drawing, ar
       reading.draw();
     },
     keyImage: () => {
-      const image = reading.model.shown();
+      const image = reading.model.keyImage();
       if (image) around.keyImage(image);
     },
     removeMark: () => drawing.remove(),
@@ -56,6 +57,7 @@ export function commandsFor(reading: Reading, hands: Hands, drawing: Drawing, ar
       reading.grid.isLinked = !reading.grid.isLinked;
       reading.draw();
     },
+    threePlanes: () => around.threePlanes(),
     besidePrior: () => around.besidePrior(),
     rejoin: () => around.rejoin(),
     help: () => around.help(),
@@ -67,7 +69,7 @@ function preset(reading: Reading, n: number): void {
   const { slice, voi } = model;
   const chosen = presetsOf(model)[n - 1]?.window;
   if (!chosen || !slice) return;
-  const frame = reading.loader.best(slice);
+  const frame = slice.made ? slice.made() : reading.loader.best(slice);
   reading.act(() => {
     if (chosen === "file") model.resetVoi(frame);
     else if (chosen === "full") {

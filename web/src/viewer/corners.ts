@@ -40,7 +40,7 @@ export class Corners {
     this.write("top-left", [manifest.patient.name.toLocaleUpperCase("vi"), patientLine(manifest), otherPatientLine(model)]);
     this.write("top-right", [dateText(manifest.date), manifest.description, series.body_part, lateralityText(slice.image.laterality)]);
     this.write("bottom-left", [seriesLine(series), imageLine(model), thicknessLine(model)]);
-    this.write("bottom-right", [mirrorLine(model.view), shownLine(model, viewport), loadedText(loaded), filmLine(model), t("hỗ trợ hội chẩn, không dùng để chẩn đoán")]);
+    this.write("bottom-right", [mirrorLine(model.view), shownLine(model, viewport), planeLine(model) || loadedText(loaded), filmLine(model), t("hỗ trợ hội chẩn, không dùng để chẩn đoán")]);
     const letters = edges(slice.facts, slice.image, model.view);
     for (const [side, label] of this.sides) setText(label, letters?.[side] ?? "");
   }
@@ -141,6 +141,15 @@ function shownLine(model: Model, viewport: Size): string {
 /** A mirrored image is never to be taken for one that is not. */
 function mirrorLine([, , , , flipH, flipV]: View): string {
   return flipH !== flipV ? t("ĐANG LẬT GƯƠNG") : "";
+}
+
+/** In place of the truth label: such a plane is never the image as it was made. */
+function planeLine({ plane, source, slice }: Model): string {
+  const name = { coronal: t("đứng ngang"), sagittal: t("đứng dọc") };
+  const coarse = slice?.halved ? t(", độ nét 1/{n}", { n: 2 ** slice.halved }) : "";
+  const filled = slice?.filled?.() ?? 0;
+  if (plane && filled < source.length) return t("mặt {plane}: đang dựng {n}/{all}", { plane: name[plane], n: filled, all: source.length });
+  return plane ? t("mặt {plane} dựng lại từ {n} ảnh{coarse}, không đo được", { plane: name[plane], n: source.length, coarse }) : "";
 }
 
 function loadedText(loaded: "full" | "quick" | ""): string {

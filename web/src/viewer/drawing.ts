@@ -85,7 +85,7 @@ export class Drawing {
   press(tool: string, at: Point, isTouch: boolean): boolean {
     this.caption.end();
     const { slice, manifest, matrix } = this.place;
-    if (!slice || !manifest || !matrix) return false;
+    if (!slice || !manifest || !matrix || slice.made) return false; // a mark is of an image that others have too
     const isDrawing = isMarkTool(tool);
     if (!this.pen.isUnfinished) {
       // With a tool in hand any mark that one may change can be moved; else only the chosen one, so that dragging stays free.

@@ -4,6 +4,7 @@ import type { Cell } from "./grid";
 import { type Listener, Loader } from "./loader";
 import type { Model } from "./model";
 import type { DecodedFrame } from "./pixels";
+import type { Slice } from "./stack";
 
 export class Feed {
   readonly loader: Loader;
@@ -15,15 +16,15 @@ export class Feed {
 
   /** The best that is there of what a cell shows. */
   best({ slice }: Model): DecodedFrame | null {
-    return slice && this.loader.best(slice);
+    return slice && (slice.made ? slice.made() : this.loader.best(slice));
   }
 
   /** Load what is seen; ends with the image of the active cell. Rejects as Loader.show does. */
   async show(active: Cell, cells: readonly Cell[], direction: 1 | -1): Promise<void> {
-    for (const name of this.seen.keys()) if (!cells[Number(name)]?.model.slice) this.leave(name);
+    for (const name of this.seen.keys()) if (!fileOf(cells[Number(name)])) this.leave(name);
     const shown = this.showCell(active, cells, direction);
     for (const cell of cells) {
-      const isNew = cell.model.slice && this.seen.get(nameOf(cell, cells)) !== cell.model.slice.id;
+      const isNew = this.seen.get(nameOf(cell, cells)) !== fileOf(cell)?.id;
       if (cell !== active && isNew) this.showCell(cell, cells, direction).catch(() => undefined); // told when it is active
     }
     await shown;
@@ -34,7 +35,7 @@ export class Feed {
   }
 
   private async showCell(cell: Cell, cells: readonly Cell[], direction: 1 | -1): Promise<void> {
-    const { slice } = cell.model;
+    const slice = fileOf(cell);
     const name = nameOf(cell, cells);
     if (!slice) return;
     this.seen.set(name, slice.id);
@@ -54,4 +55,10 @@ export class Feed {
 
 function nameOf(cell: Cell, cells: readonly Cell[]): string {
   return String(cells.indexOf(cell));
+}
+
+/** What is to be fetched for a cell: a plane that was cut here comes from no file of its own. */
+function fileOf(cell: Cell | undefined): Slice | null {
+  const slice = cell?.model.slice ?? null;
+  return slice?.made ? null : slice;
 }

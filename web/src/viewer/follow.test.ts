@@ -11,6 +11,7 @@ const state = (changes: Partial<ViewState> = {}): ViewState => ({
   frame: 1,
   voi: [40, 80, 0],
   view: [50, 100, 1, 0, 0, 0],
+  plane: null,
   pointer: null,
   playing: false,
   layout: null,

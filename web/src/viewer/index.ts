@@ -29,6 +29,7 @@ import { renderNative } from "./paint";
 import { Pane } from "./pane";
 import { Playing } from "./playing";
 import type { Reading } from "./reading";
+import { Reforming } from "./reforming";
 import { Screen } from "./screen";
 import { sliceKey } from "./stack";
 import type { AnyMark, Author, KeyImage, Mark, Point, Presenter, View, ViewState, Voi } from "./state";
@@ -80,6 +81,7 @@ class OpenViewer implements Viewer, Reading {
 
   private readonly feed: Feed;
   private readonly playing: Playing;
+  private readonly reforming: Reforming;
   private readonly drawing: Drawing;
   private readonly follow = new Follow();
   private readonly sender: Sender;
@@ -105,6 +107,7 @@ class OpenViewer implements Viewer, Reading {
     this.hands = new Hands(this, this.drawing);
     this.help = keySheet(this.hands.bindings);
     this.playing = new Playing(this);
+    this.reforming = new Reforming(imagesRoot, this, (error) => this.studies.sayError(error));
     this.feed = new Feed(imagesRoot, (slice, frame) => {
       const cells = this.grid.cells.filter(({ model }) => model.slice?.id === slice.id);
       for (const { model } of cells) model.arrived(slice, frame);
@@ -123,6 +126,7 @@ class OpenViewer implements Viewer, Reading {
       help: () => this.help.showModal(),
       list: () => this.listMarks(),
       layouts: () => this.toolbar.openLayouts(),
+      threePlanes: () => void this.reforming.threePlanes(),
       besidePrior: () => this.act(() => void this.studies.besidePrior()),
     });
     this.toolbar = new Toolbar(commands, this.closing.signal);
@@ -178,6 +182,7 @@ class OpenViewer implements Viewer, Reading {
     this.cine.stop();
     this.sender.close();
     this.feed.close();
+    this.reforming.close();
     cancelAnimationFrame(this.nextDraw);
     this.screen.close();
   }
@@ -260,13 +265,17 @@ class OpenViewer implements Viewer, Reading {
     if (!slice) return;
     this.screen.say("");
     this.studies.rest();
-    this.feed.show(this.grid.active, this.grid.cells, this.hands.direction).then(
+    this.load().then(
       () => this.draw(),
       (error: unknown) => {
         if (slice.key === this.model.slice?.key) this.studies.sayError(error);
       },
     );
     this.screen.speak(this.model);
+  }
+
+  load(): Promise<void> {
+    return this.feed.show(this.grid.active, this.grid.cells, this.hands.direction);
   }
 
   draw(): void {
@@ -307,6 +316,7 @@ class OpenViewer implements Viewer, Reading {
     else if (before === this.seen()) this.draw();
     else this.shown();
     if (state.playing) this.cine.start();
+    if (this.grid.cells.some(({ model }) => model.wanted)) void this.reforming.follow();
   }
 
   /** Which images are on the screen, and how the cells lie. */

@@ -35,6 +35,8 @@ export interface Commands {
   link(): void;
   /** The study before this one beside it. */
   besidePrior(): void;
+  /** Coronal and sagittal planes beside the axial ones. */
+  threePlanes(): void;
   rejoin(): void;
   help(): void;
 }

@@ -5,7 +5,7 @@ import type { Manifest, Series } from "./manifest";
 import type { DecodedFrame } from "./pixels";
 import { sliceKey, stackOf } from "./stack";
 import type { Slice } from "./stack";
-import type { Shown, View, Voi } from "./state";
+import type { KeyImage, PlaneAt, PlaneKind, Shown, View, Voi } from "./state";
 import { defaultVoi } from "./window";
 
 /** How a series was left, for when one comes back to it. */
@@ -27,6 +27,11 @@ export class Model {
   voi: Voi | null = null;
   view: View = [0, 0, 1, 0, 0, 0];
 
+  /** The planes of the series that are shown in place of its images. */
+  plane: PlaneKind | null = null;
+  /** A plane that is to be shown once it can be cut. */
+  wanted: PlaneAt | null = null;
+
   private isVoiChosen = false;
   private stacks = new Map<number, readonly Slice[]>();
   private places = new Map<string, { series: Series; at: number; order: number }>();
@@ -38,7 +43,8 @@ export class Model {
 
   /** Take a study, or the same one with more images; what was looked at stays where it can. */
   open(manifest: Manifest): void {
-    const seen = manifest.study === this.manifest?.study ? this.slice?.key : undefined;
+    const seen = manifest.study === this.manifest?.study ? (this.plane ? this.source[0] : this.slice)?.key : undefined;
+    this.plane = this.wanted = null;
     if (seen === undefined) this.left.clear();
     this.manifest = manifest;
     this.stacks = new Map(manifest.series.map((series) => [series.series, stackOf(series, manifest.study)]));
@@ -61,10 +67,11 @@ export class Model {
 
   chooseSeries(id: number): boolean {
     const series = this.manifest?.series.find((candidate) => candidate.series === id);
-    if (!series || series === this.series) return false;
+    if (!series || (series === this.series && this.plane === null)) return false;
     this.leave();
     const { at, voi, isVoiChosen, view } = this.left.get(id) ?? FRESH;
     this.series = series;
+    this.plane = this.wanted = null;
     this.stack = this.stacks.get(id) ?? [];
     this.at = at;
     this.isVoiChosen = isVoiChosen;
@@ -116,12 +123,38 @@ export class Model {
   shown(): Shown | null {
     const { manifest, slice, voi, view } = this;
     if (!manifest || !slice || !voi) return null;
-    return { study: manifest.study, sop: slice.image.sop, frame: slice.frame, voi, view };
+    const [first] = this.source;
+    const { image: { sop }, frame } = this.plane && first ? first : slice;
+    const plane = this.plane && { kind: this.plane, at: this.at };
+    return { study: manifest.study, sop, frame, voi, view, plane };
+  }
+
+  /** Of an image as it was made: a plane that was cut here cannot be drawn again from the file alone. */
+  keyImage(): KeyImage | null {
+    const shown = this.shown();
+    if (!shown || shown.plane) return null;
+    const { study, sop, frame, voi, view } = shown;
+    return { study, sop, frame, voi, view };
+  }
+
+  /** The images of the series, whatever is cut from them. */
+  get source(): readonly Slice[] {
+    return this.stacks.get(this.series?.series ?? -1) ?? [];
+  }
+
+  /** Show planes cut from the series; `at` null: the middle one, whole. */
+  reform(kind: PlaneKind, planes: readonly Slice[], at: number | null): void {
+    this.leave();
+    this.plane = kind;
+    this.wanted = null;
+    this.stack = planes;
+    this.at = Math.max(0, Math.min(planes.length - 1, at ?? Math.floor(planes.length / 2)));
+    if (at === null && this.slice) this.view = WHOLE(this.slice.image);
   }
 
   /** Show nothing. */
   clear(): void {
-    this.manifest = this.series = this.voi = null;
+    this.manifest = this.series = this.voi = this.plane = this.wanted = null;
     this.stack = [];
     this.at = 0;
     this.left.clear();
@@ -132,12 +165,15 @@ export class Model {
     if (state.study !== this.manifest?.study) return false;
     const place = this.places.get(sliceKey(state.sop, state.frame));
     if (!place) return false;
-    if (place.series !== this.series) {
+    const isSamePlane = this.plane === (state.plane?.kind ?? null);
+    if (place.series !== this.series || !isSamePlane) {
       this.leave();
       this.series = place.series;
-      this.stack = this.stacks.get(place.series.series) ?? [];
+      this.plane = null;
+      this.stack = this.source;
     }
-    this.at = place.at;
+    this.wanted = state.plane && this.plane === null ? state.plane : null;
+    this.at = this.plane && state.plane ? Math.min(state.plane.at, this.stack.length - 1) : place.at;
     this.voi = state.voi;
     this.isVoiChosen = true;
     this.view = state.view;
@@ -179,7 +215,7 @@ export class Model {
   }
 
   private leave(): void {
-    if (this.series) {
+    if (this.series && this.plane === null) {
       const { at, voi, isVoiChosen, view } = this;
       this.left.set(this.series.series, { at, voi, isVoiChosen, view });
     }

@@ -8,6 +8,7 @@
 import type { FrameFacts, Triple } from "./manifest";
 import type { Slice } from "./stack";
 import type { Point } from "./state";
+import { cross, dot, minus } from "./vectors";
 
 export interface Plane {
   /** The centre of the first pixel. */
@@ -87,16 +88,4 @@ function throughPlane(from: Triple, to: Triple, plane: Plane): Triple | null {
   const share = a / (a - b);
   const at = (i: 0 | 1 | 2) => from[i] + share * (to[i] - from[i]);
   return [at(0), at(1), at(2)];
-}
-
-export function cross([a, b, c]: Triple, [d, e, f]: Triple): Triple {
-  return [b * f - c * e, c * d - a * f, a * e - b * d];
-}
-
-export function dot(a: Triple, b: Triple): number {
-  return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
-}
-
-export function minus(a: Triple, b: Triple): Triple {
-  return [a[0] - b[0], a[1] - b[1], a[2] - b[2]];
 }

@@ -20,7 +20,7 @@ export class Playing {
     if (!state.playing || !this.cine.isPlaying) return state;
     const { slice, at, stack, series } = this.reading.model;
     const theirs = this.reading.model.find(sliceKey(state.sop, state.frame));
-    if (!slice || theirs?.series !== series) return state;
+    if (!slice || slice.made || theirs?.series !== series) return state;
     if (hasDrifted(at, theirs.at, stack.length, frameMsOf(slice))) return state;
     return { ...state, sop: slice.image.sop, frame: slice.frame };
   }
@@ -29,10 +29,12 @@ export class Playing {
     const { model, loader } = this.reading;
     const at = (model.at + 1) % model.stack.length;
     const next = model.stack[at];
-    const isReady = next !== undefined && loader.best(next) !== null;
+    const isReady = next !== undefined && (next.made !== undefined || loader.best(next) !== null);
     // Not there yet: ask for it, and go on with it when it came.
-    if (!isReady && model.slice) loader.show(model.slice, model.neighbours(1)).catch(() => undefined);
-    if (!isReady) return false;
+    if (!isReady) {
+      this.reading.load().catch(() => undefined);
+      return false;
+    }
     model.goTo(at);
     this.reading.shown();
     if (performance.now() - this.toldAt > TELL_MS) {

@@ -15,7 +15,6 @@ export interface Reading {
   /** Of the active cell. */
   readonly model: Model;
   readonly screen: Screen;
-  /** Of the study of the active cell. */
   readonly loader: Loader;
   readonly cine: Cine;
   /** Put so many cells side by side: an act. */
@@ -33,5 +32,7 @@ export interface Reading {
   send(): void;
   /** Another image than before: load it, and everything round it. */
   shown(): void;
+  /** Load what is shown, then its neighbours. Rejects as Loader.show does. */
+  load(): Promise<void>;
   draw(): void;
 }

@@ -1,7 +1,8 @@
 /** The images of a series in the order they are scrolled through: by place in the body where that is known. */
 
 import type { FrameFacts, Instance, Series, Triple } from "./manifest";
-import { cross, dot } from "./planes";
+import type { DecodedFrame } from "./pixels";
+import { cross, dot } from "./vectors";
 
 /** One frame with the facts that hold for it. */
 export interface Slice {
@@ -17,6 +18,11 @@ export interface Slice {
   readonly image: Instance;
   readonly frame: number;
   readonly facts: FrameFacts;
+  /** Of a plane that was cut from others: its pixels, null until some came. */
+  readonly made?: () => DecodedFrame | null;
+  /** Of such a plane: how often its source was halved, and how many images of it came. */
+  readonly halved?: number;
+  readonly filled?: () => number;
 }
 
 export function sliceKey(sop: string, frame: number): string {

@@ -18,6 +18,15 @@ export type View = readonly [
   flipV: 0 | 1,
 ];
 
+export const PLANES = ["coronal", "sagittal"] as const;
+export type PlaneKind = (typeof PLANES)[number];
+
+/** A plane cut from the series that an image belongs to, counted from 0. */
+export interface PlaneAt {
+  readonly kind: PlaneKind;
+  readonly at: number;
+}
+
 /** What one cell shows. */
 export interface Shown {
   readonly study: number;
@@ -25,6 +34,7 @@ export interface Shown {
   readonly frame: number;
   readonly voi: Voi;
   readonly view: View;
+  readonly plane: PlaneAt | null;
 }
 
 /** Cells row by row. That of `active` is null: it is what the state itself tells; any other null is an empty one. */
@@ -69,7 +79,7 @@ export interface Author {
 }
 
 /** What the minutes keep of an image: enough to draw it again. */
-export type KeyImage = Shown;
+export type KeyImage = Omit<Shown, "plane">;
 
 export interface Presenter {
   readonly isMe: boolean;

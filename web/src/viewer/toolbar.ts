@@ -66,6 +66,8 @@ export class Toolbar {
   private readonly invert: HTMLButtonElement;
   private readonly layouts: HTMLDetailsElement;
   private readonly link: HTMLButtonElement;
+  private readonly planes: HTMLButtonElement;
+  private readonly keyImage: HTMLButtonElement;
   private readonly prior: HTMLButtonElement;
   private readonly menus: HTMLDetailsElement[] = [];
   private readonly byLayout = new Map<Layout, HTMLButtonElement>();
@@ -88,9 +90,10 @@ export class Toolbar {
     this.invert = button(t("Đảo đen trắng"), () => commands.invert());
     this.pen = button("", () => commands.use(this.penTool));
     this.link = button(t("Cuộn cùng nhau"), () => commands.link());
+    this.planes = button(t("Ba mặt phẳng (MPR)"), () => commands.threePlanes());
     this.prior = button(t("Ảnh cũ bên cạnh"), () => commands.besidePrior());
-    const keyImage = button(t("Ảnh chính"), () => commands.keyImage());
-    keyImage.title = t("Lưu làm ảnh chính cho biên bản: phím K");
+    this.keyImage = button(t("Ảnh chính"), () => commands.keyImage());
+    this.keyImage.title = t("Lưu làm ảnh chính cho biên bản: phím K");
     const more = this.menu(t("Thêm"), t("Thêm"), ...[
       this.tool("lens", t(WAYS.lens), commands),
       button(t("Vừa khung"), () => commands.fit()),
@@ -101,13 +104,13 @@ export class Toolbar {
       this.invert,
       button(t("Phím tắt (?)"), () => commands.help()),
     ]);
-    this.layouts = this.menu(t("Bố cục"), t("Bố cục: số ô ảnh"), ...LAYOUTS.map((layout) => this.layoutButton(layout, commands)), this.link, this.prior);
+    this.layouts = this.menu(t("Bố cục"), t("Bố cục: số ô ảnh"), ...LAYOUTS.map((layout) => this.layoutButton(layout, commands)), this.link, this.prior, this.planes);
     this.layouts.classList.add("viewer-layouts");
     const ways = SHOWN_WAYS.map((way) => this.tool(way, t(WAYS[way]), commands));
     const pens = this.menu("▾", t("Chọn công cụ đo, vẽ"), ...MARK_TOOLS.map((tool) => this.tool(tool, t(TOOLS[tool].name), commands)), this.undo);
     pens.classList.add("viewer-pens");
     const dragging = group(t("Kéo chuột để"), ...ways, this.pen, pens);
-    this.root.append(this.presets, dragging, this.layouts, this.list, this.cine, keyImage, more);
+    this.root.append(this.presets, dragging, this.layouts, this.list, this.cine, this.keyImage, more);
     document.addEventListener("pointerdown", ({ target }) => this.closeMenus(target), { signal });
   }
 
@@ -161,6 +164,8 @@ export class Toolbar {
       made.setAttribute("aria-pressed", String(one.rows === layout.rows && one.columns === layout.columns));
     }
     this.link.setAttribute("aria-pressed", String(isLinked));
+    this.planes.disabled = model.stack.length < 2 || model.plane !== null;
+    this.keyImage.disabled = model.plane !== null;
     this.prior.disabled = !hasPrior;
     this.cine.hidden = model.stack.length < 2;
     this.cine.textContent = isPlaying ? t("⏸ Dừng") : t("▶ Phát");
