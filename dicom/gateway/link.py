@@ -120,8 +120,8 @@ class Link:
         return self._pending.pop()
 
     def _acknowledge_at_once(self) -> None:
-        """Around the header of a PDU. Who keeps Nagle's algorithm on (dcmtk, unless told) sends it alone, and holds what
-        follows until it is acknowledged, which the system puts off by 40 ms: some 20 images a second.
+        """Around the header of a PDU. Who keeps Nagle's algorithm on (dcmtk, unless told) sends it alone, and holds the
+        rest until it is acknowledged, which the system puts off by 40 ms: some 20 images a second.
         """
         if _QUICKACK is not None:
             with suppress(OSError):  # it is gone: the read will say so
