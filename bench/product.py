@@ -21,7 +21,7 @@ from typing import Any
 from aiohttp import ClientSession, TCPConnector
 
 from bench.data import FOLDER
-from tests.services import HOST, Server, orthanc_settings, program, started
+from tests.services import HOST, Server, is_open, orthanc_settings, program, started, until
 
 ROOT = Path(__file__).parents[1]
 LOGIN = "bacsi.huyen"
@@ -31,11 +31,13 @@ BATCH = 50  # instances of one STOW-RS request
 
 @dataclass(frozen=True)
 class Archive:
-    """One of the two: where its DICOMweb is, and what to say to be let in."""
+    """One of the two: where its DICOMweb and its DIMSE port are, and what to say to be let in."""
 
     url: str
     headers: dict[str, str]
     data_dir: Path
+    dimse_port: int
+    ae_title: str
 
     async def store(self, files: Iterable[bytes], at_once: int = 4) -> None:
         """Send Part 10 files by STOW-RS. Raises RuntimeError where one is refused."""
@@ -75,13 +77,13 @@ def product() -> Iterator[Archive]:
     with _folder() as folder:
         settings = {
             "HOICHAN_DATA_DIR": str(folder / "var"),
-            "HOICHAN_DIMSE_PORT": "0",
             "HOICHAN_DEMO": "true",
         }
         python = [sys.executable, "-m", "server"]
 
         def command(ports: list[int]) -> list[str]:
-            return ["env", "-C", str(ROOT), f"HOICHAN_LISTEN={HOST}:{ports[0]}", *python, "run"]
+            where = [f"HOICHAN_LISTEN={HOST}:{ports[0]}", f"HOICHAN_DIMSE_PORT={ports[1]}"]
+            return ["env", "-C", str(ROOT), *where, *python, "run"]
 
         def say(*words: str) -> str:
             env = {**os.environ, **settings}
@@ -90,10 +92,10 @@ def product() -> Iterator[Archive]:
 
         say("demo")
         token = say("token", LOGIN).strip()
-        with started(Server(command, folder, env=settings), signal.SIGTERM) as (port,):
-            yield Archive(
-                f"http://{HOST}:{port}/dicom-web", {"Authorization": f"Bearer {token}"}, folder / "var"
-            )
+        with started(Server(command, folder, ports=2, env=settings), signal.SIGTERM) as (port, dimse):
+            until(lambda: is_open(dimse), "the gateway is silent")
+            headers = {"Authorization": f"Bearer {token}"}
+            yield Archive(f"http://{HOST}:{port}/dicom-web", headers, folder / "var", dimse, "HOICHAN")
 
 
 @contextmanager
@@ -114,8 +116,8 @@ def orthanc() -> Iterator[Archive]:
             (folder / "orthanc.json").write_text(json.dumps(settings))
             return [path, str(folder / "orthanc.json")]
 
-        with started(Server(command, folder, ports=2, env={"TCP_NODELAY": "1"})) as (http, _):
-            yield Archive(f"http://{HOST}:{http}/dicom-web", {}, folder)
+        with started(Server(command, folder, ports=2, env={"TCP_NODELAY": "1"})) as (http, dimse):
+            yield Archive(f"http://{HOST}:{http}/dicom-web", {}, folder, dimse, "ORTHANC")
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ is at work may listen for a C-CANCEL meanwhile.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from dicom.gateway.ports import Limits
 
 _MAX_COMMAND_BYTES: Final = 16 << 10
 _LAST_READS: Final = 16
+_QUICKACK: Final = getattr(socket, "TCP_QUICKACK", None)  # Linux; it sends an acknowledgement that waits
 
 
 class Ended(Exception):
@@ -103,7 +105,8 @@ class Link:
 
     async def _next_fragment(self) -> Fragment:
         while not self._pending:
-            kind, body = await pdu.read(self.reader)
+            self._acknowledge_at_once()
+            kind, body = await pdu.read(self.reader, self._acknowledge_at_once)
             match kind:
                 case Type.DATA:
                     self._pending = list(pdu.fragments(body))[::-1]
@@ -115,6 +118,15 @@ class Link:
                 case _:
                     raise BadPDU(AbortReason.UNEXPECTED)
         return self._pending.pop()
+
+    def _acknowledge_at_once(self) -> None:
+        """Around the header of a PDU. Who keeps Nagle's algorithm on (dcmtk, unless told) sends it alone, and holds the
+        rest until it is acknowledged, which the system puts off by 40 ms: some 20 images a second.
+        """
+        if _QUICKACK is not None:
+            with suppress(OSError):  # it is gone: the read will say so
+                connection = self.writer.get_extra_info("socket")
+                connection.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
 
     async def message(self, context_id: int, command: bytes, data_set: Iterable[bytes] = ()) -> None:
         """Send a command, and the data set that belongs to it, in P-DATA as large as they take."""

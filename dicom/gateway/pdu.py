@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -78,13 +78,15 @@ class Fragment:
     data: memoryview
 
 
-async def read(reader: asyncio.StreamReader) -> tuple[Type, bytes]:
-    """One PDU: its type and what follows the header. Raises BadPDU, IncompleteReadError."""
+async def read(reader: asyncio.StreamReader, begun: Callable[[], None] | None = None) -> tuple[Type, bytes]:
+    """One PDU: its type and what follows the header; `begun` is called between. Raises BadPDU, IncompleteReadError."""
     kind, _, length = _HEADER.unpack(await reader.readexactly(_HEADER.size))
     if kind not in _LIMITS:
         raise BadPDU(AbortReason.UNRECOGNIZED)
     if length > _LIMITS[Type(kind)]:
         raise BadPDU(AbortReason.INVALID)
+    if begun is not None:
+        begun()
     return Type(kind), await reader.readexactly(length)
 
 
