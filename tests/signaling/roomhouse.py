@@ -94,7 +94,7 @@ async def a_room_house(
             "csrf": "x",
             **house.extra,
         }
-        shell = {"language": "vi", "theme": "dark", "csrf": "x"}
+        shell = {"language": "vi", "theme": "dark", "csrf": "x", "shelf": ""}
         text = _template(dist, f"{request.match_info['page']}.html").render(room=data, shell=shell)
         return web.Response(text=text, content_type="text/html")
 
@@ -111,6 +111,9 @@ async def a_room_house(
     async def left(_request: web.Request) -> web.Response:
         return web.Response(text="<title>left</title>", content_type="text/html")
 
+    async def arrived(_request: web.Request) -> web.Response:
+        return web.Response(text='<span class="arrived"></span>', content_type="text/html")
+
     origins: set[str] = set()
     house.origins = origins
     app = web.Application()
@@ -123,6 +126,7 @@ async def a_room_house(
             web.post("/report", report),
             web.post("/ticket/{name}", ticket),
             web.get("/left", left),
+            web.get("/left/arrived", arrived),
             web.get("/{kind:images|minutes}/{rest:.*}", nothing),
             web.static("/static", dist),
         ]
