@@ -3,7 +3,7 @@
 import base64
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 # PS3.5 6.2: 16 characters of the default repertoire, no backslash; blanks around them mean nothing.
 AE_TITLE: Final = re.compile(r"[!-\[\]-~](?:[ -\[\]-~]{0,14}[!-\[\]-~])?")
 HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.:-]{0,252})")
-SHOWN: Final = ("name", "way", "host", "port", "ae_title", "root")  # the account is not
+SHOWN: Final = ("name", "way", "host", "port", "ae_title", "root", "takes_evidence")  # the account is not
 
 
 async def connections(session: AsyncSession, by: Principal) -> list[PacsConnection]:
@@ -79,6 +79,7 @@ def _write(connection: PacsConnection, settings: Settings, typed: Mapping[str, s
     connection.host = "" if is_web else typed["host"]
     connection.port = 0 if is_web else int(typed["port"])
     connection.ae_title = "" if is_web else typed["ae_title"]
+    connection.takes_evidence = bool(typed["takes_evidence"])
     if is_web and typed["secret"]:
         connection.sealed = keys.seal(settings.key, _PURPOSE, _authorization(typed["user"], typed["secret"]))
 
@@ -156,6 +157,17 @@ async def destination(
         log.info("a PACS may not be called: %s", failure.code)
         return None
     return Destination(address, connection.port, connection.ae_title)
+
+
+async def taking_evidence(session: AsyncSession, hospital_ids: Collection[int]) -> list[PacsConnection]:
+    """Where what a signed case leaves is sent: only where the hospital said so."""
+    found = await session.scalars(
+        select(PacsConnection)
+        .where(PacsConnection.hospital_id.in_(hospital_ids), PacsConnection.takes_evidence)
+        .where(PacsConnection.removed_at.is_(None))
+        .order_by(PacsConnection.id)
+    )
+    return list(found)
 
 
 def archive_of(connection: PacsConnection, settings: Settings) -> Archive:

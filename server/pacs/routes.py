@@ -85,6 +85,7 @@ class Connect(Command):
     port: Word = ""
     ae_title: Word = ""
     root: Word = ""
+    takes_evidence: Word = ""  # a ticked box says something
     user: Word = ""
     secret: Secret = ""
 
