@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from dicom import ingest
 from dicom.evidence.measuring import measured
 from dicom.ingest import Committed, Received
+from server import delivering
 from server.consultation import evidence
 from server.consultation.evidence import Order
 from server.consultation.form.pdf import printed
@@ -57,6 +58,9 @@ class Leaving:
             body = await self._body(order, pdf)
             if body:
                 await self._keep(case, order, body)
+        if orders:
+            async with self._database.system() as session:
+                await delivering.begin(session, case)
 
     async def _body(self, order: Order, pdf: bytes) -> bytes:
         """The Part 10 file; empty where nothing of what was drawn is a measurement."""

@@ -109,7 +109,8 @@ async def gateway(settings: Settings) -> None:
 
 
 async def worker(settings: Settings) -> None:
-    from server.consultation import evidence
+    from server.consultation import deliveries, evidence
+    from server.delivering import Deliverer
     from server.imaging import Imaging
     from server.leaving import Leaving
     from server.models import NAME_BLOBS
@@ -129,6 +130,7 @@ async def worker(settings: Settings) -> None:
         "frames": imaging.make_frames,
         commitments.JOB: reporter.report,
         evidence.JOB: leaving.make,
+        deliveries.JOB: Deliverer(settings, database, imaging.store).deliver,
     }
     key = keys.derive(settings.key, "audit")
     pulling = Retriever(

@@ -34,7 +34,14 @@ MAY_USE = {
 FLOORS = [
     ["server.__main__"],
     ["server.roles", "server.commands"],
-    ["server.app", "server.authenticate", "server.imaging", "server.leaving", "server.peers"],
+    [
+        "server.app",
+        "server.authenticate",
+        "server.delivering",
+        "server.imaging",
+        "server.leaving",
+        "server.peers",
+    ],
     [
         "server.people",
         "server.consultation",

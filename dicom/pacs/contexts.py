@@ -74,6 +74,12 @@ def storage(classes: Sequence[str]) -> list[PresentationContext]:
     return wanted[:_MOST]
 
 
+def outgoing(classes: Sequence[str]) -> list[PresentationContext]:
+    """To store what lies here in Explicit VR Little Endian; implicit for archives that know nothing else."""
+    wanted = list(dict.fromkeys(classes))
+    return [build_context(one, syntax) for syntax in _PLAIN for one in wanted]
+
+
 def roles(classes: Sequence[str]) -> list[SCP_SCU_RoleSelectionNegotiation]:
     """With C-GET we are the provider of storage on our own association (PS3.7 D.3.3.4)."""
     return [build_role(one, scp_role=True) for one in dict.fromkeys(classes or USUAL)]

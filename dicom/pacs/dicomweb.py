@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Set
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import aiohttp
@@ -17,7 +19,7 @@ from yarl import URL
 
 from dicom import uid
 from dicom.keywords import tag_of
-from dicom.pacs.failures import PacsFailure
+from dicom.pacs.failures import WHEN_STORING, PacsFailure
 from dicom.pacs.found import (
     MAX_ASKED,
     MAX_INSTANCES,
@@ -26,6 +28,7 @@ from dicom.pacs.found import (
     Event,
     Found,
     Listed,
+    Outgoing,
     Question,
     chosen,
     patterns,
@@ -38,6 +41,7 @@ _MAX_ANSWER_BYTES: Final = 32 << 20
 _PAGE: Final = 500
 _CHUNK_BYTES: Final = 256 << 10
 _CONNECT_S: Final = 10
+_GOOD: Final = {"GET": {200, 204, 206}, "POST": {200, 202}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,28 @@ class Dicomweb:
         except TimeoutError as error:
             raise PacsFailure("silent") from error
 
+    async def store(self, outgoing: Sequence[Outgoing]) -> None:
+        """STOW-RS, one instance a request: an archive may limit the body (PS3.18 10.5)."""
+        try:
+            async with asyncio.timeout(self.limits.store_s), self._session() as http:
+                for one in outgoing:
+                    await self._stow(http, await asyncio.to_thread(one.path.read_bytes))
+        except TimeoutError as error:
+            raise PacsFailure("store-broken") from error
+        except PacsFailure as failure:
+            raise PacsFailure(WHEN_STORING.get(failure.code, failure.code)) from failure
+
+    async def _stow(self, http: aiohttp.ClientSession, body: bytes) -> None:
+        with aiohttp.MultipartWriter("related", boundary=secrets.token_hex(16)) as parts:
+            parts.append(body, {"Content-Type": "application/dicom"})
+        kind = f'multipart/related; type="application/dicom"; boundary={parts.boundary}'
+        told = {"Content-Type": kind}
+        async with self._answered(http, "POST", "studies", _JSON, data=parts, more=told) as answer:
+            said = await self._read_json(answer)
+        failed = said.get(tag_of("FailedSOPSequence") or "", {}) if isinstance(said, dict) else {}
+        if answer.status != 200 or failed.get("Value"):
+            raise PacsFailure("store-refused")
+
     async def _studies(self, http: aiohttp.ClientSession, keys: Mapping[str, str]) -> list[dict[str, str]]:
         included = ("StudyDescription", "ModalitiesInStudy", "NumberOfStudyRelatedInstances")
         async with asyncio.timeout(self.limits.answer_s):
@@ -120,18 +146,22 @@ class Dicomweb:
         async with self._got(http, address, _JSON, query) as answer:
             if answer.status == 204:
                 return []
-            body = bytearray()
-            async for chunk in answer.content.iter_chunked(_CHUNK_BYTES):
-                body += chunk
-                if len(body) > _MAX_ANSWER_BYTES:
-                    raise PacsFailure("too-costly")
-            try:
-                found = await asyncio.to_thread(json.loads, body)
-            except (ValueError, RecursionError) as error:
-                raise PacsFailure("no-dicomweb") from error
+            found = await self._read_json(answer)
             if not isinstance(found, list):
                 raise PacsFailure("no-dicomweb")
             return [one for one in found if isinstance(one, dict)]
+
+    @staticmethod
+    async def _read_json(answer: aiohttp.ClientResponse) -> Any:
+        body = bytearray()
+        async for chunk in answer.content.iter_chunked(_CHUNK_BYTES):
+            body += chunk
+            if len(body) > _MAX_ANSWER_BYTES:
+                raise PacsFailure("too-costly")
+        try:
+            return await asyncio.to_thread(json.loads, body)
+        except (ValueError, RecursionError) as error:
+            raise PacsFailure("no-dicomweb") from error
 
     async def _fetch(self, http: aiohttp.ClientSession, address: str, path: Path) -> int:
         """Write one instance to `path`; its size in bytes."""
@@ -165,14 +195,30 @@ class Dicomweb:
     async def _got(
         self, http: aiohttp.ClientSession, address: str, accept: str, query: list[tuple[str, str]]
     ) -> AsyncIterator[aiohttp.ClientResponse]:
+        async with self._answered(http, "GET", address, accept, query=query) as answer:
+            yield answer
+
+    @asynccontextmanager
+    async def _answered(
+        self,
+        http: aiohttp.ClientSession,
+        method: str,
+        address: str,
+        accept: str,
+        *,
+        query: Sequence[tuple[str, str]] = (),
+        data: aiohttp.MultipartWriter | None = None,
+        more: Mapping[str, str] = MappingProxyType({}),
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
         """A good answer. Raises PacsFailure for every other, and for what happens while it is read."""
-        headers = {"Accept": accept}
+        headers = {"Accept": accept, **more}
         if self.endpoint.authorization:
             headers["Authorization"] = self.endpoint.authorization
-        url = URL(self.endpoint.root.rstrip("/") + "/" + address).with_query(query)
+        url = URL(self.endpoint.root.rstrip("/") + "/" + address).with_query(list(query))
+        asked = http.request(method, url, headers=headers, data=data, allow_redirects=False)
         try:
-            async with http.get(url, headers=headers, allow_redirects=False) as answer:
-                if answer.status not in {200, 204, 206}:
+            async with asked as answer:
+                if answer.status not in _GOOD[method]:
                     raise PacsFailure(_of_status(answer.status, address))
                 yield answer
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError, ssl.SSLError) as error:

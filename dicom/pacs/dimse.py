@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import sys
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Set
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dicom import uid
-from dicom.pacs.failures import PacsFailure
+from dicom.pacs.failures import WHEN_STORING, PacsFailure
 from dicom.pacs.found import (
     MAX_ASKED,
     MAX_INSTANCES,
@@ -23,6 +24,7 @@ from dicom.pacs.found import (
     Found,
     Listed,
     Moved,
+    Outgoing,
     Question,
     chosen,
     patterns,
@@ -103,14 +105,39 @@ class Dimse:
                     case _:
                         pass
 
+    async def store(self, outgoing: Sequence[Outgoing]) -> None:
+        names = {f"{number}.out": one for number, one in enumerate(outgoing)}
+        order = {"do": "store", "outgoing": {name: one.sop_class_uid for name, one in names.items()}}
+        files = {name: one.path for name, one in names.items()}
+        stored: set[str] = set()
+        try:
+            async with self._child(order, self.limits.store_s, files=files) as lines:
+                async for line in lines:
+                    match line:
+                        case {"stored": str(name)}:
+                            stored.add(name)
+                        case _:
+                            pass
+        except PacsFailure as failure:
+            raise PacsFailure(WHEN_STORING.get(failure.code, failure.code)) from failure
+        if stored != names.keys():
+            raise PacsFailure("store-broken")
+
     @asynccontextmanager
     async def _child(
-        self, order: dict[str, Any], longest_s: float, folder: Path | None = None
+        self,
+        order: dict[str, Any],
+        longest_s: float,
+        folder: Path | None = None,
+        files: Mapping[str, Path] | None = None,
     ) -> AsyncIterator[_Lines]:
+        """`files`: what is put into the child's folder first, by name there."""
         peer, limits = self.peer, self.limits
         address = await self.networks.address(peer.host, peer.port)
         # A folder of the child's own: a file cut short in it goes with it.
         with tempfile.TemporaryDirectory(prefix="hoichan-pacs-", dir=folder) as where:
+            for name, path in (files or {}).items():
+                await asyncio.to_thread(shutil.copyfile, path, Path(where, name))
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",

@@ -63,7 +63,30 @@ FAILURES: Final[dict[str, str]] = {
         "Địa chỉ này không có dịch vụ DICOMweb. Hãy kiểm tra đường dẫn gốc, ví dụ https://pacs/dicom-web."
     ),
     "http": later("PACS báo lỗi khi được hỏi qua DICOMweb. Hãy xem nhật ký của PACS rồi thử lại."),
+    "no-store": later(
+        "PACS không nhận loại tài liệu này. Hãy nhờ người quản lý PACS cho phép nhận SR, KO, PR và PDF (C-STORE)."
+    ),
+    "store-refused": later(
+        "PACS nhận kết nối nhưng từ chối lưu. Hãy xem nhật ký và chỗ trống của PACS rồi gửi lại."
+    ),
+    "store-broken": later(
+        "Kết nối với PACS bị đứt hoặc im lặng khi đang gửi. Hãy kiểm tra mạng và máy PACS rồi gửi lại."
+    ),
+    "not-taking": later(
+        "Kết nối này đã bỏ hoặc không còn nhận kết quả hội chẩn. Hãy nhờ quản trị bật lại ở trang PACS rồi gửi lại."
+    ),
     "gone": later("PACS không còn ca chụp này. Hãy tìm lại trong PACS."),
+}
+
+
+# What is said of a retrieval, as it is said of what we send; searching is no part of it.
+WHEN_STORING: Final[dict[str, str]] = {
+    "broken": "store-broken",
+    "silent": "store-broken",
+    "too-costly": "store-broken",
+    "no-find": "no-store",
+    "gone": "no-dicomweb",
+    "http": "store-refused",
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Mapping, Set
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, Self, TypeAlias
@@ -114,6 +114,14 @@ class Moved:
 Event: TypeAlias = Listed | Arrived | Moved
 
 
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A Part 10 file of ours in Explicit VR Little Endian, and its SOP class."""
+
+    path: Path
+    sop_class_uid: str
+
+
 class Archive(Protocol):
     """One connection to a PACS. Everything raises PacsFailure."""
 
@@ -125,6 +133,9 @@ class Archive(Protocol):
 
     def retrieve(self, study_uid: str, have: Set[str], folder: Path) -> AsyncGenerator[Event, None]:
         """Fetch what is not in `have` (SOP Instance UIDs), into `folder`. To be closed (`aclosing`): then it ends."""
+
+    async def store(self, outgoing: Sequence[Outgoing]) -> None:
+        """Send all of these; what the archive has already it may be sent again."""
 
 
 def patterns(name: str) -> list[str]:

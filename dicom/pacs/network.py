@@ -25,6 +25,7 @@ class Limits:
 
     answer_s: float = 30  # a test or a search, from beginning to end
     idle_s: float = 60  # no byte for so long
+    store_s: float = 180  # to send what one case leaves
     retrieval_s: float = 3 * 3600
     retrieval_bytes: int = 20 << 30
     instance_bytes: int = 2 << 30

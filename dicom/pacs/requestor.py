@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pynetdicom import AE, _config, evt
@@ -25,6 +26,7 @@ from dicom.pacs.found import MAX_ASKED, MAX_INSTANCES, MAX_TEXT, STUDY_KEYS
 
 _CONNECT_S: Final = 10
 _SUCCESS, _PENDING, _MOVE_DESTINATION_UNKNOWN, _SOME_FAILED = 0x0000, {0xFF00, 0xFF01}, 0xA801, 0xB000
+_WARNING: Final = 0xB  # Bxxx: taken, with something to say (PS3.7 C.5)
 _UIDS_AT_ONCE: Final = 50  # in one request at the image level
 _LISTED_AT_ONCE: Final = 500  # in one line to the parent
 _NOBODY: Final = "HOICHAN-TEST"
@@ -43,7 +45,8 @@ class Requestor:
     context: ssl.SSLContext | None = None  # of TLS
 
     def run(self) -> None:
-        {"test": self.test, "find": self.find, "retrieve": self.retrieve}[self.order["do"]]()
+        does = {"test": self.test, "find": self.find, "retrieve": self.retrieve, "store": self.store}
+        does[self.order["do"]]()
 
     def test(self) -> None:
         """Everything that a search and a retrieval need, without a patient."""
@@ -98,6 +101,20 @@ class Requestor:
             self._move(requests)
         else:
             self._get(requests, [one.sop_class for one in wanted if one.sop_class])
+
+    def store(self) -> None:
+        """Send the files that the parent put into our folder, each told when the archive has taken it (PS3.4 B.2)."""
+        outgoing: dict[str, str] = self.order["outgoing"]  # file name to SOP class
+        association = self._associate(contexts.outgoing(list(outgoing.values())))
+        for name, sop_class in outgoing.items():
+            self._must_offer(association, sop_class, "no-store")
+            answer = association.send_c_store(dcmread(Path(self.order["folder"], name)))
+            if "Status" not in answer:
+                raise PacsFailure("store-broken")
+            if answer.Status != _SUCCESS and answer.Status >> 12 != _WARNING:
+                raise PacsFailure("store-refused")
+            self.say(stored=name)
+        association.release()
 
     def _get(self, requests: Sequence[Dataset], classes: Sequence[str]) -> None:
         images = contexts.storage(classes)

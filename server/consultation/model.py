@@ -349,6 +349,23 @@ class Evidence(Base):
     made_at: Mapped[dt.datetime] = mapped_column(default=now)
 
 
+class Delivery(Base):
+    """What a signed case leaves, on its way into one PACS."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (UniqueConstraint("consultation_id", "connection_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    consultation_id: Mapped[int] = mapped_column(ForeignKey("consultations.id"))
+    hospital_id: Mapped[int] = mapped_column(ForeignKey("hospitals.id"))  # whose PACS it is
+    connection_id: Mapped[int] = mapped_column(ForeignKey("pacs_connections.id"))
+    place: Mapped[str]  # the PACS as it is shown: "PACS chính, BVĐK Lệ Thủy"
+    state: Mapped[str] = mapped_column(default="waiting")  # waiting | sent | failed
+    failure: Mapped[str] = mapped_column(default="")  # a code of dicom.pacs.failures, of the last attempt
+    attempts: Mapped[int] = mapped_column(default=0)
+    changed_at: Mapped[dt.datetime] = mapped_column(default=now)
+
+
 class Minutes(Base):
     """The text that is being signed: the canonical form, annex and digest. Signed rows never change."""
 

@@ -95,6 +95,7 @@ ROWS = (
     Row(f"POST {CASE}/minutes/give-back", TABLE, party),
     Row(f"POST {CASE}/minutes/addenda", TABLE, party, streams=True),
     Row(f"GET {CASE}/minutes/pdf", PARTY, party, audit="print", streams=True),
+    Row(f"POST {CASE}/evidence/send", PARTY, party),
     Row(f"POST {CASE}/answer", SPECIALIST, supporting),
     # for scripts
     Row("GET /api/openapi.json", Reach.ANYONE, streams=True),

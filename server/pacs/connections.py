@@ -3,7 +3,7 @@
 import base64
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -31,7 +31,16 @@ log = logging.getLogger(__name__)
 # PS3.5 6.2: 16 characters of the default repertoire, no backslash; blanks around them mean nothing.
 AE_TITLE: Final = re.compile(r"[!-\[\]-~](?:[ -\[\]-~]{0,14}[!-\[\]-~])?")
 HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.:-]{0,252})")
-SHOWN: Final = ("name", "way", "host", "port", "ae_title", "trusted", "root")  # the account is not
+SHOWN: Final = (
+    "name",
+    "way",
+    "host",
+    "port",
+    "ae_title",
+    "trusted",
+    "root",
+    "takes_evidence",
+)  # the account is not
 
 
 async def connections(session: AsyncSession, by: Principal) -> list[PacsConnection]:
@@ -82,6 +91,7 @@ def _write(connection: PacsConnection, settings: Settings, typed: Mapping[str, s
     connection.port = 0 if is_web else int(typed["port"])
     connection.ae_title = "" if is_web else typed["ae_title"]
     connection.trusted = "" if is_web else typed["trusted"]
+    connection.takes_evidence = bool(typed["takes_evidence"])
     if is_web and typed["secret"]:
         connection.sealed = keys.seal(settings.key, _PURPOSE, _authorization(typed["user"], typed["secret"]))
 
@@ -179,6 +189,17 @@ async def destination(
         return None
     security = security_of(connection, settings)
     return Destination(address, connection.port, connection.ae_title, security)
+
+
+async def taking_evidence(session: AsyncSession, hospital_ids: Collection[int]) -> list[PacsConnection]:
+    """Where what a signed case leaves is sent: only where the hospital said so."""
+    found = await session.scalars(
+        select(PacsConnection)
+        .where(PacsConnection.hospital_id.in_(hospital_ids), PacsConnection.takes_evidence)
+        .where(PacsConnection.removed_at.is_(None))
+        .order_by(PacsConnection.id)
+    )
+    return list(found)
 
 
 def archive_of(connection: PacsConnection, settings: Settings) -> Archive:

@@ -39,6 +39,7 @@ class PacsConnection(Scoped, Base):
     ae_title: Mapped[str] = mapped_column(default="")  # the PACS's own
     trusted: Mapped[str] = mapped_column(default="")  # PEM: with certificates, DIMSE goes by TLS
     root: Mapped[str] = mapped_column(default="")  # of DICOMweb
+    takes_evidence: Mapped[bool] = mapped_column(default=False)  # what signed cases leave is sent there
     sealed: Mapped[str] = mapped_column(default="")  # the Authorization header's value, `keys.seal`
     created_at: Mapped[dt.datetime] = mapped_column(default=now)
     removed_at: Mapped[dt.datetime | None]

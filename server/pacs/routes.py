@@ -86,6 +86,7 @@ class Connect(Command):
     ae_title: Word = ""
     trusted: Pem = ""
     root: Word = ""
+    takes_evidence: Word = ""  # a ticked box says something
     user: Word = ""
     secret: Secret = ""
 

@@ -249,6 +249,7 @@ RULES: dict[str, Rule] = {
     f"POST {CASE}/minutes/give-back": Rule(TABLE, anyone_of_the_case),
     f"POST {CASE}/minutes/addenda": Rule(TABLE, anyone_of_the_case),
     f"GET {CASE}/minutes/pdf": Rule(PARTY, anyone_of_the_case),
+    f"POST {CASE}/evidence/send": Rule(PARTY, anyone_of_the_case),
     f"POST {CASE}/answer": Rule(SPECIALIST, supporting_side),
     # outcome
     f"POST {CASE}/outcome": Rule(DOCTOR, asking_doctor),

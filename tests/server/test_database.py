@@ -172,7 +172,7 @@ def test_every_table_of_a_hospital_is_scoped_by_hand() -> None:
     """A new table with a hospital in it has to say who sees it, or be reached by its case alone."""
     from server.platform.db import Base
 
-    by_case = {"documents", "grants", "sessions"}  # loaded through their consultation
+    by_case = {"deliveries", "documents", "grants", "sessions"}  # loaded through their consultation
     of_the_service = {"events", "audit", "audit_heads", "dicom_peers", "earlier_codes"}
     scoped = {
         mapper.local_table.name  # type: ignore[attr-defined]

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from aiohttp import web
 from pydantic import Field, StringConstraints
 
+from server.consultation import deliveries
 from server.consultation.form.pdf import render as render_pdf
 from server.consultation.minutes import addenda, draft, key_images, signing
 from server.consultation.minutes.compose import compose
@@ -216,6 +217,12 @@ async def get_pdf(asked: web.Request) -> web.Response:
         content_type="application/pdf",
         headers={"Content-Disposition": f'inline; filename="{name}"', "Content-Security-Policy": "sandbox"},
     )
+
+
+@routes.post("/consultations/{consultation}/evidence/send")
+async def post_send_evidence(asked: web.Request) -> web.Response:
+    await deliveries.send_again(asked[SESSION], asked[THING], principal(asked))
+    return done(asked, page_of(asked[THING]))
 
 
 @routes.post("/consultations/{consultation}/answer")

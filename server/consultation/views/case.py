@@ -9,7 +9,8 @@ from typing import ClassVar
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from server.consultation import marks, outcome, readiness, share
+from server.consultation import deliveries, marks, outcome, readiness, share
+from server.consultation.deliveries import DeliveryLine
 from server.consultation.hand_over import successors
 from server.consultation.journey import CLOSED, DOT_OF, Side, Step, steps_for
 from server.consultation.minutes import seals
@@ -72,6 +73,7 @@ class CasePage(Page):
     answers: Mapping[int, str]  # by the number of the question
     is_as_signed: bool
     addenda: Sequence[Addendum]
+    deliveries: Sequence[DeliveryLine]
     outcomes: Sequence[Outcome]
     outcome_due_at: dt.datetime | None
     hospitals: Sequence[Hospital]
@@ -109,6 +111,7 @@ async def case_page(session: AsyncSession, case: Consultation, by: Principal) ->
         answers=answers(signed) if is_as_signed else {},
         is_as_signed=is_as_signed,
         addenda=addenda if is_as_signed else [],
+        deliveries=await deliveries.lines(session, case, by),
         outcomes=await outcome.outcomes_of(session, case),
         outcome_due_at=await outcome.due_at(session, case) if is_asking else None,
         hospitals=await other_hospitals(session, case, by) if Step.REDIRECT in steps else [],

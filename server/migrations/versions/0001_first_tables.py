@@ -361,6 +361,7 @@ def upgrade() -> None:
         sa.Column("ae_title", sa.String(), nullable=False),
         sa.Column("trusted", sa.String(), nullable=False),
         sa.Column("root", sa.String(), nullable=False),
+        sa.Column("takes_evidence", sa.Boolean(), nullable=False),
         sa.Column("sealed", sa.String(), nullable=False),
         sa.Column("created_at", server.platform.db.UTCDateTime(timezone=True), nullable=False),
         sa.Column("removed_at", server.platform.db.UTCDateTime(timezone=True), nullable=True),
@@ -640,6 +641,29 @@ def upgrade() -> None:
         sa.UniqueConstraint("consultation_id", "sop_uid", name=op.f("uq_evidence_consultation_id_sop_uid")),
     )
     op.create_table(
+        "deliveries",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("consultation_id", sa.Integer(), nullable=False),
+        sa.Column("hospital_id", sa.Integer(), nullable=False),
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("place", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("failure", sa.String(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("changed_at", server.platform.db.UTCDateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["connection_id"], ["pacs_connections.id"], name=op.f("fk_deliveries_connection_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["consultation_id"], ["consultations.id"], name=op.f("fk_deliveries_consultation_id")
+        ),
+        sa.ForeignKeyConstraint(["hospital_id"], ["hospitals.id"], name=op.f("fk_deliveries_hospital_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
+        sa.UniqueConstraint(
+            "consultation_id", "connection_id", name=op.f("uq_deliveries_consultation_id_connection_id")
+        ),
+    )
+    op.create_table(
         "mark_operations",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("consultation_id", sa.Integer(), nullable=False),
@@ -870,6 +894,7 @@ def downgrade() -> None:
     op.drop_table("outcomes")
     op.drop_table("minutes")
     op.drop_table("mark_operations")
+    op.drop_table("deliveries")
     op.drop_table("evidence")
     with op.batch_alter_table("lab_values", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_lab_values_consultation_id"))
