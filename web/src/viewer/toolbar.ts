@@ -123,7 +123,7 @@ export class Toolbar {
   }
 
   private layoutButton(layout: Layout, commands: Commands): HTMLButtonElement {
-    const made = button(`${layout.rows} × ${layout.columns}`, () => commands.layout(layout));
+    const made = button(`${layout.rows}x${layout.columns}`, () => commands.layout(layout));
     made.setAttribute("aria-label", t("{rows} hàng, {columns} cột", { ...layout }));
     this.byLayout.set(layout, made);
     return made;
