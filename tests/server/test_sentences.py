@@ -28,6 +28,7 @@ NOT_OF_PAGES = {
     "server/consultation/form/labels.py": "has both languages side by side",
     "server/consultation/minutes/compose.py": "words of the form itself",
     "dicom/instance.py": "letters that names are folded by",
+    "dicom/evidence/*": "words within the objects: they declare Vietnamese, whoever opens them",
     "dicom/sampledata/*": "what made-up images say of themselves",
 }
 LETTERS = 3  # in these files single letters are data; longer words are sentences all the same
