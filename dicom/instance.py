@@ -45,6 +45,9 @@ REASONS: Final[dict[str, str]] = {
         "Ảnh này đã có trong hệ thống với nội dung khác; hệ thống giữ bản nhận đầu tiên."
     ),
     "checksum": later("Dữ liệu nhận được không khớp mã kiểm tra. Hãy gửi lại tệp."),
+    "holds-words": later(
+        "Báo cáo, tài liệu và lớp chú thích không chép để giảng dạy được vì toàn lời về người bệnh."
+    ),
     "unavailable": later("Hệ thống chưa kiểm tra được tệp. Hãy gửi lại sau ít phút."),
 }
 

@@ -34,6 +34,7 @@ FUNCTIONS: Final[dict[str, str]] = {
     "thumbnail": "dicom.thumbnail:thumbnail",
     "voi_lut": "dicom.frames:voi_lut",
     "frame_table": "dicom.fragments:frame_table",
+    "deidentify": "dicom.deidentify.instance:deidentify",
     "bulk_value": "dicom.fragments:bulk_value",
 }
 

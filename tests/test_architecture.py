@@ -54,6 +54,7 @@ OWNERS = {
     "asyncpg": "",
     "babel": "server.platform.pages",
     "cryptography": "server.platform.keys",
+    "dicomanonymizer": "dicom.deidentify.profile",
     "icalendar": "server.consultation.schedule server.consultation.calendar",
     "imagecodecs": "dicom.pyramid dicom.thumbnail",
     "jinja2": "server.platform.pages",
