@@ -17,6 +17,8 @@ import server.oversight.routes
 import server.pacs.policy
 import server.pacs.routes
 import server.people.policy
+import server.teaching.policy
+import server.teaching.routes
 from dicom.keywords import tag_of
 from dicom.web import routes as dicomweb_routes
 from dicom.web.upload import add_uploads
@@ -43,6 +45,7 @@ from server.platform.policy import Policy, Principal, Reach, Role, Row
 from server.platform.recent import SITTING_S, Recent
 from server.platform.repeats import Repeats
 from server.platform.settings import Settings
+from server.teaching.model import TeachingCopy
 from signaling.endpoint import signal_routes
 from signaling.hub import Hub
 from signaling.ice import IceConfig
@@ -83,6 +86,7 @@ def build_app(settings: Settings) -> web.Application:
     app[HUB] = hub
     app[STORE] = imaging.store
     app[PICTURE] = imaging.picture
+    app[server.teaching.routes.SANDBOX] = imaging.sandbox
     _add_pages(app)
     app.add_routes(signal_routes("/signal", hub, rooms.admit, [settings.origin]))
     app.add_routes(linecheck_routes("/signal/check", [settings.origin], hub.ice))
@@ -136,6 +140,7 @@ def _add_pages(app: web.Application) -> None:
         *consultation.TABLES,
         server.oversight.routes.routes,
         server.pacs.routes.routes,
+        server.teaching.routes.routes,
         health.routes,
     ):
         app.add_routes(table)
@@ -148,6 +153,7 @@ def _add_images(app: web.Application, imaging: Imaging, settings: Settings) -> s
     for prefix in ("", "/consultations/{consultation}"):
         app.add_routes(dicomweb_routes(f"{prefix}/dicom-web", imaging))
         app.add_routes(viewer_routes(f"{prefix}/images", imaging))
+    app.add_routes(viewer_routes("/teaching/{copy}/images", imaging))
     add_uploads(app, "/uploads", imaging, settings.upload_limit_bytes)
     return http.routes_of(app) - before
 
@@ -159,6 +165,7 @@ def _policy(imaging_routes: set[str]) -> Policy:
         server.consultation.policy.ROWS,
         server.oversight.policy.ROWS,
         server.pacs.policy.ROWS,
+        server.teaching.policy.ROWS,
         policy_rows(imaging_routes),
         [Row(f"ws {kind}", Reach.SIGNED_IN) for kind in join.MAY_SEND],
     )
@@ -227,6 +234,14 @@ async def load_retrieval(session: AsyncSession, request: web.Request) -> Retriev
     return await session.get(Retrieval, id_from(request.match_info["retrieval"]), with_for_update=True)
 
 
+async def load_copy(session: AsyncSession, request: web.Request) -> TeachingCopy | None:
+    query = select(TeachingCopy).where(TeachingCopy.public_id == request.match_info["copy"])
+    if request.method in http.UNSAFE:
+        query = query.with_for_update()
+    found: TeachingCopy | None = await session.scalar(query)
+    return found
+
+
 LOADERS: dict[str, http.Loader] = {
     "consultation": load_consultation,
     "notice": load_notice,
@@ -234,6 +249,7 @@ LOADERS: dict[str, http.Loader] = {
     "sign_in": load_sign_in,
     "connection": load_pacs,
     "retrieval": load_retrieval,
+    "copy": load_copy,
 }
 
 # (path, words, roles that see it)
@@ -243,6 +259,7 @@ PLACES = (
     ("/consultations", later("Ca hội chẩn"), frozenset({Role.DOCTOR, Role.SPECIALIST, Role.COORDINATOR})),
     ("/agenda", later("Lịch"), frozenset({Role.DOCTOR, Role.SPECIALIST, Role.COORDINATOR})),
     ("/inbox", later("Hình ảnh"), frozenset({Role.DOCTOR})),
+    ("/teaching", later("Ca giảng dạy"), frozenset({Role.DOCTOR, Role.SPECIALIST})),
     ("/people", later("Nhân sự"), frozenset({Role.ADMINISTRATOR})),
     ("/pacs", later("PACS"), frozenset({Role.ADMINISTRATOR})),
     ("/hospitals", later("Bệnh viện"), frozenset({Role.ADMINISTRATOR})),

@@ -111,6 +111,7 @@ async def worker(settings: Settings) -> None:
     from server.platform.bus import make_bus
     from server.platform.db import Database
     from server.platform.jobs import work
+    from server.teaching.making import Maker
 
     database = Database(settings.database)
     imaging = Imaging(settings, database)
@@ -118,6 +119,7 @@ async def worker(settings: Settings) -> None:
     handlers: dict[str, Callable[..., Awaitable[None]]] = {
         "frames": imaging.make_frames,
         commitments.JOB: reporter.report,
+        **Maker(settings, database, imaging.store, imaging.sandbox, imaging.receive).handlers(),
     }
     key = keys.derive(settings.key, "audit")
     pulling = Retriever(settings, database, imaging.store, imaging.sandbox, imaging.receive)

@@ -25,6 +25,13 @@ MAY_USE = {
     "server.people": {"server.people", "server.platform"},
     "server.pacs": {"server.pacs", "server.people", "server.platform", "dicom"},
     "server.consultation": {"server.consultation", "server.people", "server.platform", "dicom", "signaling"},
+    "server.teaching": {
+        "server.teaching",
+        "server.consultation",
+        "server.people",
+        "server.platform",
+        "dicom",
+    },
     # Figures come from events: oversight never looks into a case.
     "server.oversight": {"server.oversight", "server.people", "server.platform"},
 }
