@@ -89,6 +89,17 @@ def frame_pixels(image: Image, number: int) -> Pixels:
     return _at_most_16_bits(pixels)
 
 
+def stored_pixels(image: Image, number: int) -> tuple[Pixels, str]:
+    """Decode one frame, counted from 1, as it is stored, colours as RGB; and its photometric interpretation."""
+    _check_size(image.ds)
+    return _decode(image, number - 1)
+
+
+def encoded_frame(image: Image, number: int) -> bytes:
+    """One frame's codestream as it lies in the file, counted from 1."""
+    return _encoded(image, number - 1)
+
+
 def browser_jpeg(image: Image, number: int) -> bytes | None:
     """Return the frame as it lies in the file where a browser shows the same picture, else None."""
     if image.syntax not in _BROWSER_JPEG or "ModalityLUTSequence" in image.ds:

@@ -54,6 +54,9 @@ REASONS: Final[dict[str, str]] = {
     ),
     "photo-broken": later("Ảnh chụp bị hỏng, không đọc được. Hãy chụp lại rồi gửi."),
     "checksum": later("Dữ liệu nhận được không khớp mã kiểm tra. Hãy gửi lại tệp."),
+    "holds-words": later(
+        "Báo cáo, tài liệu và lớp chú thích không chép để giảng dạy được vì toàn lời về người bệnh."
+    ),
     "unavailable": later("Hệ thống chưa kiểm tra được tệp. Hãy gửi lại sau ít phút."),
 }
 

@@ -36,6 +36,7 @@ FUNCTIONS: Final[dict[str, str]] = {
     "rendered": "dicom.rendering:rendered",
     "voi_lut": "dicom.frames:voi_lut",
     "frame_table": "dicom.fragments:frame_table",
+    "deidentify": "dicom.deidentify.instance:deidentify",
     "bulk_value": "dicom.fragments:bulk_value",
     "values_under": "dicom.evidence.values:values_under",
     "evidence": "dicom.evidence.making:make",

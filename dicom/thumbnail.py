@@ -18,11 +18,11 @@ SIDE_PX = 160
 _QUALITY = 80
 
 
-def thumbnail(path: Path, number: int) -> bytes:
-    """Return a frame, counted from 1 (0: the middle one), as a JPEG of 160 pixels. Raises BadInstance."""
+def thumbnail(path: Path, number: int, side_px: int = SIDE_PX) -> bytes:
+    """Return a frame, counted from 1 (0: the middle one), as a JPEG of `side_px` at most. Raises BadInstance."""
     with opened(path) as image:
         pixels = frame_pixels(image, number or (image.frames + 1) // 2)
-        small = _shrunk(pixels, aspect(image.ds))
+        small = _shrunk(pixels, aspect(image.ds), side_px)
         shown = small if pixels.ndim == 3 else grey(small, image)
         return bytes(imagecodecs.jpeg8_encode(np.rint(shown).astype(np.uint8), level=_QUALITY))
 

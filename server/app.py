@@ -21,6 +21,8 @@ import server.pacs.routes
 import server.people.policy
 import server.quarantine.policy
 import server.quarantine.routes
+import server.teaching.policy
+import server.teaching.routes
 from dicom.keywords import tag_of
 from dicom.web import routes as dicomweb_routes
 from dicom.web.upload import add_uploads
@@ -47,6 +49,7 @@ from server.platform.policy import Policy, Principal, Reach, Role, Row
 from server.platform.recent import SITTING_S, Recent
 from server.platform.repeats import Repeats
 from server.platform.settings import Settings
+from server.teaching.model import TeachingCopy
 from signaling.endpoint import signal_routes
 from signaling.hub import Hub
 from signaling.ice import IceConfig
@@ -88,6 +91,7 @@ def build_app(settings: Settings) -> web.Application:
     app[STORE] = imaging.store
     app[PICTURE] = imaging.picture
     app[FILMS] = imaging
+    app[server.teaching.routes.SANDBOX] = imaging.sandbox
     _add_pages(app)
     app.add_routes(signal_routes("/signal", hub, rooms.admit, [settings.origin]))
     app.add_routes(linecheck_routes("/signal/check", [settings.origin], hub.ice))
@@ -143,6 +147,7 @@ def _add_pages(app: web.Application) -> None:
         server.pacs.routes.routes,
         server.quarantine.routes.routes,
         server.devices.routes.routes,
+        server.teaching.routes.routes,
         health.routes,
     ):
         app.add_routes(table)
@@ -155,6 +160,7 @@ def _add_images(app: web.Application, imaging: Imaging, settings: Settings) -> s
     for prefix in ("", "/consultations/{consultation}"):
         app.add_routes(dicomweb_routes(f"{prefix}/dicom-web", imaging))
         app.add_routes(viewer_routes(f"{prefix}/images", imaging))
+    app.add_routes(viewer_routes("/teaching/{copy}/images", imaging))
     add_uploads(app, "/uploads", imaging, settings.upload_limit_bytes)
     return http.routes_of(app) - before
 
@@ -168,6 +174,7 @@ def _policy(imaging_routes: set[str]) -> Policy:
         server.pacs.policy.ROWS,
         server.quarantine.policy.ROWS,
         server.devices.policy.ROWS,
+        server.teaching.policy.ROWS,
         policy_rows(imaging_routes),
         [Row(f"ws {kind}", Reach.SIGNED_IN) for kind in join.MAY_SEND],
     )
@@ -240,6 +247,14 @@ async def load_retrieval(session: AsyncSession, request: web.Request) -> Retriev
     return await session.get(Retrieval, id_from(request.match_info["retrieval"]), with_for_update=True)
 
 
+async def load_copy(session: AsyncSession, request: web.Request) -> TeachingCopy | None:
+    query = select(TeachingCopy).where(TeachingCopy.public_id == request.match_info["copy"])
+    if request.method in http.UNSAFE:
+        query = query.with_for_update()
+    found: TeachingCopy | None = await session.scalar(query)
+    return found
+
+
 LOADERS: dict[str, http.Loader] = {
     "consultation": load_consultation,
     "notice": load_notice,
@@ -248,6 +263,7 @@ LOADERS: dict[str, http.Loader] = {
     "connection": load_pacs,
     "retrieval": load_retrieval,
     "device": load_device,
+    "copy": load_copy,
 }
 
 # (path, words, roles that see it)
@@ -257,6 +273,7 @@ PLACES = (
     ("/consultations", later("Ca hội chẩn"), frozenset({Role.DOCTOR, Role.SPECIALIST, Role.COORDINATOR})),
     ("/agenda", later("Lịch"), frozenset({Role.DOCTOR, Role.SPECIALIST, Role.COORDINATOR})),
     ("/inbox", later("Hình ảnh"), frozenset({Role.DOCTOR})),
+    ("/teaching", later("Ca giảng dạy"), frozenset({Role.DOCTOR, Role.SPECIALIST})),
     ("/people", later("Nhân sự"), frozenset({Role.ADMINISTRATOR})),
     ("/pacs", later("PACS"), frozenset({Role.ADMINISTRATOR})),
     ("/refused-files", later("Tệp bị từ chối"), frozenset({Role.ADMINISTRATOR})),

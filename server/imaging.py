@@ -33,6 +33,7 @@ from server.platform.policy import Principal, Role, Row, roles
 from server.platform.recent import SITTING_S, Recent
 from server.platform.settings import Settings
 from server.quarantine import record
+from server.teaching.model import CopyState, TeachingCopy
 
 READERS = roles(Role.DOCTOR, Role.SPECIALIST)
 PARTY = READERS | roles(Role.COORDINATOR)
@@ -77,6 +78,8 @@ class Imaging:
         """Own hospital's studies, or those that the named case shows to this person."""
         by = principal(request)
         case_id = request.match_info.get("consultation", "")
+        if copy := request.match_info.get("copy"):
+            return await self._copy_scope(by, copy)
         if not case_id:
             return Scope(
                 owner_id=by.hospital_id, study_ids=None, may_store=by.has(Role.DOCTOR, Role.SPECIALIST)
@@ -94,6 +97,18 @@ class Imaging:
                 return None
             visible = await share.visible_study_ids(session, case, by)
             return Scope(owner_id=by.hospital_id, study_ids=visible, may_store=False)
+
+    async def _copy_scope(self, by: Principal, copy: str) -> Scope:
+        """One released copy for teaching, to people of its hospital."""
+        async with self._database.session(by, writes=False) as session:
+            study_id = await session.scalar(
+                select(TeachingCopy.released_study_id).where(
+                    TeachingCopy.public_id == copy, TeachingCopy.state == CopyState.RELEASED
+                )
+            )
+        if study_id is None:
+            raise NotFound
+        return Scope(owner_id=by.hospital_id, study_ids=frozenset({study_id}), may_store=False)
 
     def person(self, request: web.Request) -> str:
         """Who may go on with an upload: this person in this hospital, from any browser."""

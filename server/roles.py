@@ -121,6 +121,7 @@ async def worker(settings: Settings) -> None:
     from server.platform.db import Database
     from server.platform.jobs import work
     from server.quarantine import record
+    from server.teaching.making import Maker
 
     database = Database(settings.database)
     imaging = Imaging(settings, database)
@@ -131,6 +132,7 @@ async def worker(settings: Settings) -> None:
         commitments.JOB: reporter.report,
         evidence.JOB: leaving.make,
         deliveries.JOB: Deliverer(settings, database, imaging.store).deliver,
+        **Maker(settings, database, imaging.store, imaging.sandbox, imaging.receive).handlers(),
     }
     key = keys.derive(settings.key, "audit")
     pulling = Retriever(

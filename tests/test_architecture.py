@@ -26,6 +26,13 @@ MAY_USE = {
     "server.pacs": {"server.pacs", "server.people", "server.platform", "dicom"},
     "server.consultation": {"server.consultation", "server.people", "server.platform", "dicom", "signaling"},
     "server.quarantine": {"server.quarantine", "server.people", "server.platform", "dicom"},
+    "server.teaching": {
+        "server.teaching",
+        "server.consultation",
+        "server.people",
+        "server.platform",
+        "dicom",
+    },
     # Figures come from events: oversight never looks into a case.
     "server.oversight": {"server.oversight", "server.people", "server.platform"},
 }
@@ -69,6 +76,7 @@ OWNERS = {
     "asyncpg": "",
     "babel": "server.platform.pages",
     "cryptography": "server.platform.keys",
+    "dicomanonymizer": "dicom.deidentify.profile",
     "icalendar": "server.consultation.schedule server.consultation.calendar",
     "highdicom": "dicom.evidence.*",
     "imagecodecs": "dicom.film dicom.pyramid dicom.rendering dicom.thumbnail",

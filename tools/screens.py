@@ -47,6 +47,7 @@ SCREENS = (
     Screen("minutes", "chuyengia", f"{CASE}/minutes", "Hoàng Văn Em"),
     Screen("minutes-signed", "chuyengia", f"{CASE}/minutes", "Đỗ Thị Giang"),
     Screen("inbox", "bacsi.huyen", "/inbox"),
+    Screen("teaching", "bacsi.huyen", "/teaching"),
     Screen("sessions", "bacsi.huyen", "/sessions"),
     Screen("people", "quantri", "/people"),
     Screen("hospitals", "quantri", "/hospitals"),

@@ -18,6 +18,7 @@ from server.platform.events import audit, ring
 from server.platform.policy import Principal
 
 BEFORE_TRIAGE = WAITING_FOR_DESK | {Stage.DRAFT, Stage.NEEDS_MORE}
+TEACHING = "teaching"  # source of released copies: no patient is in them, so no case takes them
 DICOM_SEX = {"M": 1, "F": 2}
 DIFFERENCES = {
     "name": later("Họ tên trên ảnh khác với hồ sơ"),
@@ -116,7 +117,7 @@ async def inbox(session: AsyncSession, by: Principal) -> list[StudyLine]:
     rows = await session.execute(
         select(studies, COVER, PICTURES)
         .where(studies.c.owner_id == by.hospital_id, studies.c.removed_at_ms.is_(None))
-        .where(studies.c.id.not_in(tied))
+        .where(studies.c.id.not_in(tied), studies.c.source != TEACHING)
         .order_by(studies.c.received_at_ms.desc())
         .limit(200)
     )
@@ -171,6 +172,7 @@ async def own_study(session: AsyncSession, study_id: int, by: Principal) -> Row[
                 studies.c.id == study_id,
                 studies.c.owner_id == by.hospital_id,
                 studies.c.removed_at_ms.is_(None),
+                studies.c.source != TEACHING,
             )
         )
     ).one_or_none()

@@ -83,6 +83,15 @@ def own_hospital(who: Someone, thing: Thing) -> bool:
     return who.hospital == thing.owner
 
 
+def sees_copy(who: Someone, thing: Thing) -> bool:
+    """A released copy is its hospital's; before that it is the person's who asked for it."""
+    return who.hospital in thing.images_open_to or who.person == thing.owner
+
+
+def released_to(who: Someone, thing: Thing) -> bool:
+    return who.hospital in thing.images_open_to
+
+
 def everyone(_who: Someone, _thing: Thing) -> bool:
     return True
 
@@ -133,6 +142,8 @@ IMAGES = Rule(TABLE, own_hospital, takes_scripts=True)
 CASE_IMAGES = Rule(PARTY, sees_its_images, takes_scripts=True)
 CASE_LISTS = Rule(PARTY, anyone_of_the_case, takes_scripts=True)  # empty where no image may be seen
 
+COPY_IMAGES = Rule(TABLE, released_to, takes_scripts=True)
+
 RULES: dict[str, Rule] = {
     # the house
     "GET /healthz": ANYONE,
@@ -177,6 +188,19 @@ RULES: dict[str, Rule] = {
     "POST /retrievals/{retrieval}/cancel": Rule(DOCTOR, own_hospital),
     # files that were refused, to administrators of the hospital that they were meant for
     "GET /refused-files": Rule(ADMINISTRATOR),
+    # copies for teaching: its maker's until it is released, then its hospital's
+    "GET /teaching": Rule(TABLE),
+    "GET /teaching/{copy}": Rule(TABLE, sees_copy),
+    "GET /teaching/{copy}/zip": Rule(TABLE, sees_copy),
+    "GET /teaching/{copy}/pictures/{picture}/{frame}": Rule(TABLE, own),
+    "POST /teaching/{copy}/pictures/{picture}/blank": Rule(TABLE, own),
+    "POST /teaching/{copy}/release": Rule(TABLE, own),
+    "POST /teaching/{copy}/discard": Rule(TABLE, own),
+    "GET /teaching/{copy}/images/studies": COPY_IMAGES,
+    "GET /teaching/{copy}/images/studies/{study}": COPY_IMAGES,
+    "GET /teaching/{copy}/images/studies/{study}/instances/{instance}/frames/{frame}": COPY_IMAGES,
+    "GET /teaching/{copy}/images/studies/{study}/series/{series}/thumbnail": COPY_IMAGES,
+    f"POST {CASE}/teaching": Rule(TABLE, anyone_of_the_case),
     # oversight: figures, never a patient
     "GET /oversight": Rule(OVERSIGHT),
     # programs

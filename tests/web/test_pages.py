@@ -18,6 +18,7 @@ from tools.screens import DESKTOP, PHONE, SCREENS, Screen, open_screen
 NO_PAGE = re.compile(
     r"/(dicom-web|images|uploads|static|signal|api|healthz|readyz|metrics|icd10)"
     r"|/documents/|/minutes/|calendar\.ics|^/desk/queue$|^/retrievals$"
+    r"|^/teaching/\{copy\}"  # needs a copy, and has a test of its own
     r"|^/consultations/search$"  # leads to the list
 )
 SERIOUS = {"serious", "critical"}

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from server.consultation import deliveries, marks, outcome, readiness, share
 from server.consultation.deliveries import DeliveryLine
 from server.consultation.hand_over import successors
-from server.consultation.journey import CLOSED, DOT_OF, Side, Step, steps_for
+from server.consultation.journey import CLOSED, DOT_OF, Side, Stage, Step, steps_for
 from server.consultation.minutes import seals
 from server.consultation.minutes.addenda import addenda_of
 from server.consultation.minutes.key_images import has_key_images
@@ -32,7 +32,9 @@ from server.consultation.views.request import documents_of, supporting_hospitals
 from server.people.model import Hospital, Person
 from server.platform.events import Event
 from server.platform.pages import Page, full_name
-from server.platform.policy import Principal
+from server.platform.policy import Principal, Role
+
+COPIED = frozenset({Stage.SIGNED, Stage.OUTCOME_KNOWN})  # whose studies may become teaching copies
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class CasePage(Page):
     dot: int
     warnings: Sequence[str]
     studies: Sequence[share.StudyLine]
+    may_copy: bool  # a study, for teaching
     shared: Sequence[SharedStudy]
     mark_count: int
     documents: Sequence[Document]
@@ -100,6 +103,7 @@ async def case_page(session: AsyncSession, case: Consultation, by: Principal) ->
         warnings=readiness.warnings(case),
         studies=studies,
         mark_count=len(drawn),
+        may_copy=case.stage in COPIED and by.has(Role.DOCTOR, Role.SPECIALIST),
         shared=await share.shared_studies(session, case),
         documents=await documents_of(session, case),
         current=current,

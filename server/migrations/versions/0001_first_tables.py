@@ -454,6 +454,75 @@ def upgrade() -> None:
     )
     op.create_index("ix_refused_files_hospital_id_last_at", "refused_files", ["hospital_id", "last_at"])
     op.create_table(
+        "teaching_copies",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("public_id", sa.String(), nullable=False),
+        sa.Column("hospital_id", sa.Integer(), nullable=False),
+        sa.Column("consultation_id", sa.Integer(), nullable=False),
+        sa.Column("study_id", sa.Integer(), nullable=False),
+        sa.Column("asked_by_id", sa.Integer(), nullable=False),
+        sa.Column("asked_at", server.platform.db.UTCDateTime(timezone=True), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "making",
+                "checking",
+                "releasing",
+                "released",
+                "discarded",
+                "failed",
+                name="copystate",
+                native_enum=False,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("failure", sa.String(), nullable=False),
+        sa.Column("done", sa.Integer(), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("record", sa.JSON(), nullable=False),
+        sa.Column("released_by_id", sa.Integer(), nullable=True),
+        sa.Column("released_at", server.platform.db.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("released_study_id", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(["asked_by_id"], ["people.id"], name=op.f("fk_teaching_copies_asked_by_id")),
+        sa.ForeignKeyConstraint(
+            ["consultation_id"], ["consultations.id"], name=op.f("fk_teaching_copies_consultation_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["hospital_id"], ["hospitals.id"], name=op.f("fk_teaching_copies_hospital_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["released_by_id"], ["people.id"], name=op.f("fk_teaching_copies_released_by_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_teaching_copies")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_teaching_copies_public_id")),
+    )
+    op.create_index("ix_teaching_copies_hospital_id_state", "teaching_copies", ["hospital_id", "state"])
+    op.create_table(
+        "teaching_images",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("copy_id", sa.Integer(), nullable=False),
+        sa.Column("instance_id", sa.Integer(), nullable=False),
+        sa.Column("series_id", sa.Integer(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("frames", sa.Integer(), nullable=False),
+        sa.Column("rows", sa.Integer(), nullable=False),
+        sa.Column("columns", sa.Integer(), nullable=False),
+        sa.Column("must_look", sa.Boolean(), nullable=False),
+        sa.Column("blank", sa.JSON(), nullable=False),
+        sa.Column("is_made", sa.Boolean(), nullable=False),
+        sa.Column("blob", sa.String(), nullable=False),
+        sa.Column("done", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["copy_id"],
+            ["teaching_copies.id"],
+            name=op.f("fk_teaching_images_copy_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_teaching_images")),
+        sa.UniqueConstraint("copy_id", "instance_id", name=op.f("uq_teaching_images_copy_id_instance_id")),
+    )
+    op.create_table(
         "earlier_codes",
         sa.Column("hospital_id", sa.Integer(), nullable=False),
         sa.Column("code", sa.String(), nullable=False),
@@ -929,6 +998,8 @@ def downgrade() -> None:
 
     op.drop_table("known_browsers")
     op.drop_table("refused_files")
+    op.drop_table("teaching_images")
+    op.drop_table("teaching_copies")
     op.drop_table("storage_commitments")
     op.drop_table("retrievals")
     op.drop_table("pacs_connections")
