@@ -49,6 +49,7 @@ FLOORS = [
         "server.leaving",
         "server.peers",
     ],
+    ["server.teaching"],
     [
         "server.people",
         "server.consultation",

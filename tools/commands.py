@@ -37,7 +37,7 @@ COMPILE += [
 CORES = os.cpu_count() or 1
 # The tests wait for browsers and servers a good part of their time: one worker more than cores. A worker that
 # has done its share takes from another's, so that no long file is left alone at the end.
-PYTEST = ["-n", str(CORES + 1), "--dist", "worksteal"]
+PYTEST = ["-n", str(CORES + 1), "--dist", "worksteal", "--durations", "25"]
 MEMORY = Path("/dev/shm")  # noqa: S108 (a folder of our own is made in it)
 MEMORY_BYTES = 8 * 1024**3
 

@@ -3,6 +3,7 @@ import "./app";
 import "../../styles/teaching.css";
 
 import { startCovers } from "../covers";
+import { notLoaded } from "../late";
 import { t } from "../text";
 import { toast } from "../toast";
 
@@ -15,13 +16,15 @@ startCovers();
 const place = document.getElementById("teaching-viewer");
 if (place?.dataset.images !== undefined) {
   const imagesRoot = place.dataset.images;
+  const notThere = t("Chưa tải được phần xem ảnh: đường truyền yếu.");
   void import("../viewer/index").then(({ openViewer }) => {
     openViewer(place, {
       imagesRoot,
       me: "",
+      changesAllMarks: false,
       onView: () => undefined, // nobody follows here
       onMark: () => undefined,
       onKeyImage: () => toast(t("Bản giảng dạy không có biên bản nên không chọn ảnh chính được.")),
     });
-  });
+  }, () => place.replaceChildren(notLoaded(notThere)));
 }
