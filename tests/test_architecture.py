@@ -157,7 +157,9 @@ def feature_floor(module: str, feature: str) -> int | None:
 def climbs(user: str, used: str) -> bool:
     """Whether an import goes from a lower floor to a higher one."""
     pairs = [(floor(user, FLOORS), floor(used, FLOORS))]
-    pairs += [(feature_floor(user, feature), feature_floor(used, feature)) for feature in FLOORS[3] + FLOORS[4]]
+    pairs += [
+        (feature_floor(user, feature), feature_floor(used, feature)) for feature in FLOORS[3] + FLOORS[4]
+    ]
     return any(low is not None and high is not None and low > high for low, high in pairs)
 
 
