@@ -44,6 +44,7 @@ SCREENS = (
     Screen("case-signed", "bacsi.huyen", CASE, "Đỗ Thị Giang"),
     Screen("check", "bacsi.huyen", f"{CASE}/check", "Trần Thị Bình"),
     Screen("room", "bacsi.huyen", f"{CASE}/room", "Trần Thị Bình", ready=".viewer[data-loaded=full]"),
+    Screen("reading", "bacsi.huyen", f"{CASE}/reading", "Trần Thị Bình", ready=".viewer[data-loaded=full]"),
     Screen("minutes", "chuyengia", f"{CASE}/minutes", "Hoàng Văn Em"),
     Screen("minutes-signed", "chuyengia", f"{CASE}/minutes", "Đỗ Thị Giang"),
     Screen("inbox", "bacsi.huyen", "/inbox"),

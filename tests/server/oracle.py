@@ -200,6 +200,7 @@ RULES: dict[str, Rule] = {
     "GET /teaching/{copy}/images/studies/{study}": COPY_IMAGES,
     "GET /teaching/{copy}/images/studies/{study}/instances/{instance}/frames/{frame}": COPY_IMAGES,
     "GET /teaching/{copy}/images/studies/{study}/series/{series}/thumbnail": COPY_IMAGES,
+    "GET /teaching/{copy}/images/studies/{study}/series/{series}/frames": COPY_IMAGES,
     f"POST {CASE}/teaching": Rule(TABLE, anyone_of_the_case),
     # oversight: figures, never a patient
     "GET /oversight": Rule(OVERSIGHT),

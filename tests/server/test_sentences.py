@@ -25,6 +25,7 @@ NOT_OF_PAGES = {
     "server/platform/settings.py": "told to who installs",
     "server/platform/openapi.py": "the description of the API",
     "server/consultation/routes/api.py": "the description of the API",
+    "server/consultation/film.py": "the words within the object, as a hospital's own",
     "server/consultation/form/labels.py": "has both languages side by side",
     "server/consultation/minutes/compose.py": "words of the form itself",
     "dicom/instance.py": "letters that names are folded by",

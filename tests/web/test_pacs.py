@@ -19,8 +19,8 @@ def connect(site: Site, port: int) -> None:
     with sqlite3.connect(site.data / "hoichan.db", timeout=15) as database:
         database.execute(
             "INSERT INTO pacs_connections"
-            " (hospital_id, name, way, host, port, ae_title, trusted, root, sealed, created_at)"
-            " SELECT m.hospital_id, 'PACS', 'c-get', ?, ?, ?, '', '', '', m.since"
+            " (hospital_id, name, way, host, port, ae_title, trusted, root, sealed, takes_evidence, created_at)"
+            " SELECT m.hospital_id, 'PACS', 'c-get', ?, ?, ?, '', '', '', 0, m.since"
             " FROM memberships m JOIN people p ON p.id = m.person_id WHERE p.login = 'bacsi.huyen'",
             (HOST, port, TITLE),
         )
@@ -32,6 +32,7 @@ async def pull(page: Page, name: str) -> None:
     await page.get_by_label("Họ tên").and_(page.locator("#pacs-name")).fill(name)
     await page.locator("#pacs-name").press("Enter")
     await expect(page.locator(".pacs-found li")).to_have_count(1)
+    await page.evaluate("scrollTo(0, 0)")  # where the header that stays lies over no field
     assert await faults(page) == []
     await page.get_by_role("button", name=re.compile("^Lấy về")).click()
 

@@ -20,6 +20,7 @@ NO_PAGE = re.compile(
     r"|/documents/|/minutes/|calendar\.ics|^/desk/queue$|^/retrievals$"
     r"|^/teaching/\{copy\}"  # needs a copy, and has a test of its own
     r"|^/consultations/search$"  # leads to the list
+    r"|^/ahead$|/arrived$|/marks$"  # what scripts ask for
 )
 SERIOUS = {"serious", "critical"}
 SIZES = (("desktop", DESKTOP), ("phone", PHONE))  # the phone last: targets are measured there
