@@ -16,6 +16,7 @@ import type { Slice } from "./viewer/stack";
 
 const LOCK = "hoichan-ahead";
 const TELL_EVERY_MS = 5000;
+const LAST_TRIES = 5; // to tell that all is here
 const SMALL_AT_ONCE = 64;
 const WHOLE_AT_ONCE = 8;
 
@@ -57,6 +58,7 @@ class StudyAhead {
   private readonly source: Source;
   private toldAt = -Infinity;
   private told = -1;
+  private tries = LAST_TRIES;
   private readonly here = new Set<Slice>();
 
   private constructor(
@@ -127,6 +129,15 @@ class StudyAhead {
     this.toldAt = performance.now() + Math.max(0, wait);
     this.told = frames;
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
-    await postJson(`${this.ahead.case}/arrived`, { study_id: this.ahead.study, frames }, { signal: this.signal }).catch(() => undefined);
+    const isKept = await this.post(frames);
+    this.toldAt = performance.now(); // the server counts from when it wrote the last one down
+    if (isKept || this.signal.aborted) return;
+    this.told = -1;
+    if (isLast && --this.tries > 0) await this.tell({ isLast });
+  }
+
+  private post(frames: number): Promise<boolean> {
+    const said = postJson(`${this.ahead.case}/arrived`, { study_id: this.ahead.study, frames }, { signal: this.signal });
+    return said.then(() => true, () => false);
   }
 }
