@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException
 from pydicom.filereader import read_dataset
 from pydicom.multival import MultiValue
 
@@ -26,6 +27,11 @@ from dicom.pixels import PixelFacts, check_pixels
 from dicom.uid import InstanceUID, SeriesUID, StudyUID
 
 MAX_INFLATED_BYTES: Final = 256 << 20
+# What pydicom raises over a value that is not what its representation says.
+UNREADABLE: Final = (
+    *(ValueError, TypeError, AttributeError, LookupError, NotImplementedError, OverflowError),
+    BytesLengthException,
+)
 _MAX_TEXT = 1024
 _IMPLICIT = "1.2.840.10008.1.2"
 _BIG_ENDIAN = "1.2.840.10008.1.2.2"
@@ -166,5 +172,5 @@ def _number(ds: Dataset, keyword: str) -> int | None:
 def _value(ds: Dataset, keyword: str) -> Any:
     try:
         return ds.get(keyword)
-    except (ValueError, TypeError, AttributeError, LookupError, NotImplementedError, OverflowError):
+    except UNREADABLE:
         return None

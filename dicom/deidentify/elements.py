@@ -15,10 +15,11 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
 from dicom.deidentify import codes
-from dicom.deidentify.identity import UNREADABLE, Identity, texts_of
+from dicom.deidentify.identity import Identity, texts_of
 from dicom.deidentify.profile import DESCRIPTORS, PATIENT_CHARACTERISTICS, Action, action_of
 from dicom.deidentify.texts import DUMMY, cleaned
 from dicom.deidentify.values import DUMMIES, Keyed, coarse_age, time_of
+from dicom.parsing import UNREADABLE
 
 TEXT_VRS: Final = frozenset({"LO", "LT", "SH", "ST", "UC", "UT"})
 # What a person is shown of the copy: everything that could be read as words.

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
 
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
-from pydicom.errors import BytesLengthException
 
 from dicom.instance import name_key
+from dicom.parsing import UNREADABLE
 
 _NUMBERS = (
     "PatientID",
@@ -22,11 +21,6 @@ _NUMBERS = (
 )
 _MIN_NUMBER = 4  # shorter ones ("1") say nothing and would blank every series number
 _WHOLE_NUMBER = 6
-# What pydicom raises over a value that is not what its representation says.
-UNREADABLE: Final = (
-    *(ValueError, TypeError, AttributeError, LookupError, NotImplementedError, OverflowError),
-    BytesLengthException,
-)
 _NOT_LETTERS = re.compile(r"[^a-z0-9]+")
 
 
