@@ -598,6 +598,25 @@ async def test_the_shelf_lets_go_what_was_not_used_for_longest(desk: Desk) -> No
     assert left == {"found": [False, True, True, True, True], "level": 0, "fifth": [5] * 200, "none": None}
 
 
+async def test_the_better_of_two_that_come_together_stays_on_the_shelf(desk: Desk) -> None:
+    page = await desk.new_page(**DESKTOP)
+    await page.goto(desk.url)
+    levels = await page.evaluate(
+        """async () => {
+          const shelf = await window.harness.Shelf.open("word");
+          const facts = { cuts: [200, 20], low: 0, high: 1, bits: 8, signed: false };
+          const put = (n, level) =>
+            shelf.put(`1/${n}/1`, { media: "image/jphc", facts, bytes: new Uint8Array(200).buffer }, level);
+          const names = [...new Array(20).keys()];
+          await Promise.all(names.flatMap(n => [put(n, 0), put(n, 2)]));
+          shelf.close();
+          const again = await window.harness.Shelf.open("word");
+          return Promise.all(names.map(async n => (await again.get(`1/${n}/1`)).level));
+        }"""
+    )
+    assert levels == [0] * 20
+
+
 async def test_without_storage_all_is_as_it_was(desk: Desk, head: list[Path]) -> None:
     desk.site.shelf = "a word"
     await _put(desk, *head)

@@ -71,8 +71,7 @@ export class Shelf {
 
   /** Whether the frame is there, halved at most so often. */
   async has(name: FrameName, level: number): Promise<boolean> {
-    const row = this.rows.get(await hashed(this.keys.name, name));
-    return row !== undefined && row.level <= level;
+    return this.isKept(await hashed(this.keys.name, name), level);
   }
 
   /** What is there of a frame. Never rejects. */
@@ -101,8 +100,7 @@ export class Shelf {
     const sealing = crypto.subtle.encrypt({ name: "AES-GCM", iv }, this.keys.content, coded.bytes);
     try {
       const [key, bytes] = await Promise.all([hashed(this.keys.name, name), sealing]);
-      const known = this.rows.get(key);
-      if (known && known.level <= level) return;
+      if (this.isKept(key, level)) return;
       await this.write({ key, level, media, facts, size: bytes.byteLength, usedAt: Date.now() }, { iv, bytes });
     } catch {
       // Full, or refused: the line still has it.
@@ -133,6 +131,7 @@ export class Shelf {
     const work = this.db.transaction([OWNER, FACTS, BYTES], "readwrite");
     const owner: unknown = await answer(work.objectStore(OWNER).get(OWNER));
     if (owner !== this.owner) return; // signed out elsewhere
+    if (this.isKept(row.key, row.level)) return; // a better one came meanwhile
     work.objectStore(FACTS).put(row);
     work.objectStore(BYTES).put(sealed, row.key);
     this.remember(row);
@@ -155,6 +154,11 @@ export class Shelf {
       left -= row.size;
     }
     return found;
+  }
+
+  private isKept(key: string, level: number): boolean {
+    const row = this.rows.get(key);
+    return row !== undefined && row.level <= level;
   }
 
   private touch(row: Row): void {
