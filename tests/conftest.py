@@ -161,7 +161,7 @@ def chromium_flags() -> list[str]:
 @pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """Chromium with a made-up camera and microphone, and no way out of this machine."""
-    path = asked(lambda: program("chromium"))
+    path = asked(lambda: program("chromium-headless-shell", "chromium"))
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=path, args=chromium_flags())
         yield chromium
@@ -176,6 +176,7 @@ async def pages(browser: Browser) -> AsyncIterator[NewPage]:
 
     async def open_page(**options: Any) -> Page:
         context = await browser.new_context(locale="vi-VN", timezone_id="Asia/Ho_Chi_Minh", **options)
+        await context.grant_permissions(["camera", "microphone"])
         contexts.append(context)
         context.set_default_timeout(BROWSER_WAIT_MS)
         page = await context.new_page()
@@ -229,4 +230,5 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     kinds = Counter(value for report in passed for key, value in report.user_properties if key == "database")
     terminalreporter.write_line("passed on " + ", ".join(f"{name}: {kinds[name]}" for name in DATABASES))
     for report in terminalreporter.stats.get("rerun", []):
-        terminalreporter.write_line(f"tried once more: {report.nodeid}")
+        because = getattr(getattr(report.longrepr, "reprcrash", None), "message", "").partition("\n")[0]
+        terminalreporter.write_line(f"tried once more: {report.nodeid}: {because}")

@@ -14,6 +14,7 @@ from tools.terminal import say, succeeds
 PACKAGES = (
     "caddy",
     "chromium",
+    "chromium-headless-shell",
     "coturn",
     "dcmtk",
     "dicom3tools",

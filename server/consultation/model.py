@@ -23,7 +23,7 @@ from dicom.index import studies
 from server.consultation.journey import Side, Stage, Urgency
 from server.people.birth import BirthDate, Precision
 from server.people.model import Hospital, Person
-from server.platform.db import Base, Scoped, now
+from server.platform.db import Base, Scoped, now, other_rows
 from server.platform.policy import Principal, Role
 
 
@@ -105,7 +105,7 @@ class Consultation(Scoped, Base):
     def visible_to(cls, principal: Principal) -> ColumnElement[bool]:
         """Doctors: their hospital's. Desk: granted to their hospital. Specialists: granted and booked on it."""
         at_home = cls.hospital_id == principal.hospital_id if principal.has(Role.DOCTOR) else false()
-        grant, booked = Grant.__table__.alias(), LiveSession.__table__.alias()
+        grant, booked = other_rows(Grant), other_rows(LiveSession)
         granted = (
             select(grant.c.consultation_id)
             .where(grant.c.hospital_id == principal.hospital_id, grant.c.study_id.is_(None))

@@ -5,7 +5,7 @@ import datetime as dt
 from sqlalchemy import ColumnElement, ForeignKey, Index, UniqueConstraint, or_, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from server.platform.db import Base, Scoped, now
+from server.platform.db import Base, Scoped, now, other_rows
 from server.platform.policy import Principal, Role
 
 
@@ -74,7 +74,7 @@ class Membership(Scoped, Base):
 
     @classmethod
     def visible_to(cls, principal: Principal) -> ColumnElement[bool]:
-        table = cls.__table__.alias()
+        table = other_rows(cls)
         mine = select(table.c.id).where(table.c.person_id == principal.person_id)
         return or_(cls.hospital_id == principal.hospital_id, cls.id.in_(mine))
 

@@ -6,6 +6,7 @@ import enum
 import fcntl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -16,6 +17,7 @@ from sqlalchemy import (
     Dialect,
     Engine,
     Enum,
+    FromClause,
     MetaData,
     Select,
     create_engine,
@@ -24,7 +26,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, ORMExecuteState, Session, with_loader_criteria
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    LoaderCriteriaOption,
+    ORMExecuteState,
+    Session,
+    with_loader_criteria,
+)
 from sqlalchemy.types import TypeDecorator
 
 from server.platform.policy import Principal
@@ -103,20 +111,35 @@ class ForeignWrite(RuntimeError):
     """Code tried to write another hospital's row: a fault of ours, never a person's."""
 
 
+@cache
+def other_rows(table: type[Base]) -> FromClause:
+    """The table once more, for a subquery within the rows that are looked for; making it takes as long as a query."""
+    return table.__table__.alias()
+
+
 SYSTEM = object()  # the session of jobs and commands: sees everything
 
 
 @event.listens_for(Session, "do_orm_execute")
 def _scope(state: ORMExecuteState) -> None:
-    principal = state.session.info["principal"]
-    if principal is SYSTEM or state.is_column_load or state.is_relationship_load:
+    info = state.session.info
+    if info["principal"] is SYSTEM or state.is_column_load or state.is_relationship_load:
         return
-    for mapper in Base.registry.mappers:
-        if issubclass(mapper.class_, Scoped):
-            seen = mapper.class_.visible_to(principal) if principal else false()
-            state.statement = state.statement.options(
-                with_loader_criteria(mapper.class_, seen, include_aliases=True)
-            )
+    if "seen" not in info:  # once a transaction: putting it together takes longer than a query
+        info["seen"] = _seen_by(info["principal"])
+    state.statement = state.statement.options(*info["seen"])
+
+
+def _seen_by(principal: Principal | None) -> list[LoaderCriteriaOption]:
+    return [
+        with_loader_criteria(
+            mapper.class_,
+            mapper.class_.visible_to(principal) if principal else false(),
+            include_aliases=True,
+        )
+        for mapper in Base.registry.mappers
+        if issubclass(mapper.class_, Scoped)
+    ]
 
 
 @event.listens_for(Session, "before_flush")

@@ -571,6 +571,30 @@ async def test_a_second_visit_takes_the_frames_from_this_computers_disk(desk: De
     assert (left["facts"]["keys"], left["bytes"]["keys"]) == ([], [])
 
 
+async def test_what_the_line_lost_comes_by_itself_once_it_is_back(desk: Desk, head: list[Path]) -> None:
+    desk.site.shelf = "a word"
+    await _put(desk, *head)
+    lost = 0
+
+    async def lose_what_nobody_looks_at(route: Route) -> None:
+        nonlocal lost
+        if "/series/" not in route.request.url and not lost:
+            await route.continue_()  # the one that is shown
+            return
+        lost += 1
+        await route.abort()
+
+    page = await desk.new_page(**DESKTOP)
+    await page.route("**/frames**", lose_what_nobody_looks_at)
+    await page.goto(desk.url)
+    await page.wait_for_selector('.viewer[data-loaded="full"]')
+    async with asyncio.timeout(20):
+        while lost < 2:
+            await asyncio.sleep(0.05)
+    await page.unroute("**/frames**")
+    await _shelved(page, SLICES)
+
+
 async def test_the_shelf_lets_go_what_was_not_used_for_longest(desk: Desk) -> None:
     page = await desk.new_page(**DESKTOP)
     await page.goto(desk.url)

@@ -59,6 +59,7 @@ class StudyAhead {
   private toldAt = -Infinity;
   private told = -1;
   private tries = LAST_TRIES;
+  private telling = Promise.resolve();
   private readonly here = new Set<Slice>();
 
   private constructor(
@@ -85,8 +86,9 @@ class StudyAhead {
   async whole(): Promise<void> {
     await this.pass(() => 0, WHOLE_AT_ONCE, (slice) => {
       this.here.add(slice);
-      void this.tell();
+      this.telling = this.telling.then(() => this.tell());
     });
+    await this.telling; // ending gives up what is still under way
     await this.tell({ isLast: true });
   }
 

@@ -6,10 +6,11 @@
  */
 
 import { courtesy } from "../courtesy";
-import { Decoders } from "./decoders";
+import { Decoders, NotDecoded } from "./decoders";
 import { together } from "./joined";
 import type { FrameRecord } from "./joined";
 import { Kept } from "./kept";
+import { NotLoaded } from "./manifest";
 import { next } from "./order";
 import type { Next } from "./order";
 import type { Coded, CodedFacts, DecodedFrame } from "./pixels";
@@ -23,6 +24,7 @@ const SLOW_FRAME_MS = 250;
 const PREVIEW_AFTER_MS = 100;
 const SETTLE_MS = 120; // whoever scrolls on within this time did not stop to look
 const BATCH = 64;
+const RETRY_MS = 5000;
 const SMALL_FRAME_BYTES = 15_000; // before any came
 
 /** One whole frame on its way. */
@@ -57,6 +59,10 @@ export class Loader {
   private readonly decoding = new Set<string>();
   /** Have no smaller form, or cannot be shown: only asked for when they are looked at. */
   private readonly noSmaller = new Set<string>();
+  /** Did not come, or cannot be shown: not asked for unasked, the first until `retry`, the others never. */
+  private readonly lost = new Set<string>();
+  private readonly hopeless = new Set<string>();
+  private retry: ReturnType<typeof setTimeout> | undefined;
   private wholeBytes = 150_000;
   private smallBytes = SMALL_FRAME_BYTES;
   private readonly closing = new AbortController();
@@ -114,6 +120,7 @@ export class Loader {
 
   close(): void {
     this.closing.abort();
+    clearTimeout(this.retry);
     this.cells.clear();
     this.giveUp();
     this.decoders.close();
@@ -186,12 +193,17 @@ export class Loader {
         isBatchOut: this.batch !== null,
         batch: this.batchFor(answerMs),
         room: this.kept.room,
-        hasSmall: ({ id }) => this.kept.peek(id) !== null || [this.jobs, this.decoding, this.noSmaller].some((ids) => ids.has(id)),
-        hasWhole: (slice) => this.isFull(slice) || this.jobs.has(slice.id),
+        hasSmall: (slice) => this.kept.peek(slice.id) !== null || this.isOut(slice, this.decoding, this.noSmaller),
+        hasWhole: (slice) => this.isFull(slice) || this.isOut(slice),
       });
       if (!found) return;
       this.follow(found);
     }
+  }
+
+  /** On its way, or not worth another try now. */
+  private isOut({ id }: Slice, ...others: ReadonlySet<string>[]): boolean {
+    return [this.jobs, this.lost, this.hopeless, ...others].some((ids) => ids.has(id));
   }
 
   private follow(found: Next): void {
@@ -200,7 +212,7 @@ export class Loader {
       return;
     }
     const job = this.start(found.slice);
-    job.done.catch(() => this.unwant(job.abort.signal, [found.slice])).finally(() => this.prefetch());
+    job.done.catch((error: unknown) => this.lose(job.abort.signal, [found.slice], this.hopeless, error)).finally(() => this.prefetch());
   }
 
   private async startBatch(slices: readonly Slice[], level: number): Promise<void> {
@@ -221,19 +233,24 @@ export class Loader {
     };
     try {
       await this.source.joined(slices, level, batch.abort.signal, take);
-      if (count === 0) this.unwant(batch.abort.signal, slices);
-    } catch {
-      this.unwant(batch.abort.signal, slices);
+      if (count === 0) this.lose(batch.abort.signal, slices, this.noSmaller);
+    } catch (error) {
+      this.lose(batch.abort.signal, slices, this.noSmaller, error);
     } finally {
       if (this.batch === batch) this.batch = null;
     }
   }
 
-  /** What does not come is asked for again when it is looked at, and the reader is told then. */
-  private unwant(signal: AbortSignal, slices: readonly Slice[]): void {
+  /** What does not come is asked for again a little later, for the line may be back; or when it is looked at. */
+  private lose(signal: AbortSignal, slices: readonly Slice[], hopeless: Set<string>, error?: unknown): void {
     if (signal.aborted) return;
-    const ids = new Set(slices.map(({ id }) => id));
-    for (const cell of this.cells.values()) cell.wanted = cell.wanted.filter(({ id }) => !ids.has(id));
+    const ids = isVerdict(error) ? hopeless : this.lost;
+    for (const { id } of slices) ids.add(id);
+    this.retry ??= setTimeout(() => {
+      this.retry = undefined;
+      this.lost.clear();
+      this.prefetch();
+    }, RETRY_MS);
   }
 
   private batchFor(answerMs: number): number {
@@ -275,6 +292,11 @@ export class Loader {
       this.decoding.delete(slice.id);
     }
   }
+}
+
+/** Whether another try would end alike. */
+function isVerdict(error: unknown): boolean {
+  return error instanceof NotDecoded || (error instanceof NotLoaded && error.status >= 400 && error.status < 500);
 }
 
 /** The least halving whose bytes are all there; -1 for none. */
