@@ -1,6 +1,7 @@
 """Where the service and the DICOM library meet: what `dicom/` asks of its host, answered from our tables."""
 
 import asyncio
+import datetime as dt
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dicom import index, ingest
@@ -23,11 +24,11 @@ from server.consultation import share
 from server.consultation.minutes.key_images import Shown
 from server.consultation.model import Consultation
 from server.platform import keys
-from server.platform.db import Database
+from server.platform.db import Database, now
 from server.platform.errors import NotFound
 from server.platform.events import audit, ring
 from server.platform.http import principal, standing_headers
-from server.platform.jobs import enqueue
+from server.platform.jobs import enqueue_once
 from server.platform.pages import gettext
 from server.platform.policy import Principal, Role, Row, roles
 from server.platform.recent import SITTING_S, Recent
@@ -39,6 +40,10 @@ READERS = roles(Role.DOCTOR, Role.SPECIALIST)
 PARTY = READERS | roles(Role.COORDINATOR)
 SCOPE_KEPT_S = 1.0  # for so long an ended grant may still serve
 KEY_IMAGE_PX = 480
+MILLISECOND = dt.timedelta(milliseconds=1)
+# Images follow each other: a study is prepared once it is quiet for so long, or the first of it has waited so long.
+QUIET = dt.timedelta(seconds=2)
+LONGEST_WAIT = dt.timedelta(seconds=30)
 INBOX = "inbox:{}"  # rung when a hospital received images
 
 
@@ -159,7 +164,7 @@ class Imaging:
                 count = sum(one.is_new and one.study_id == study_id for one in committed)
                 facts: dict[str, str | int | None] = {"source": source, "instances": count}
                 await audit(session, "receive", f"study:{study_id}", by=None, hospital_id=owner_id, **facts)
-                enqueue(session, "frames", study_id=study_id)
+                await enqueue_once(session, "frames", run_at=now() + QUIET, study_id=study_id)
             ring(session, INBOX.format(owner_id))
         return committed
 
@@ -174,6 +179,23 @@ class Imaging:
 
     async def refused_film(self, by: Principal, file: Quarantined) -> None:
         await self.quarantine(by.hospital_id, [file], "upload", f"membership:{by.membership_id}")
+
+    async def prepare(self, study_id: int) -> None:
+        """Make the frames of a study that has come, unless more of it comes: then a little later."""
+        table = index.instances
+        waits = (
+            select(func.min(table.c.received_at_ms), func.max(table.c.received_at_ms))
+            .where(table.c.study_id == study_id, table.c.frames > 0)
+            .where(table.c.frames_at_ms.is_(None), table.c.frames_refused.is_(None))
+        )
+        [(first_ms, last_ms)] = await self._database.rows(waits)
+        now_ms = time.time() * 1000
+        is_coming = last_ms is not None and now_ms - last_ms < QUIET / MILLISECOND
+        if is_coming and now_ms - first_ms < LONGEST_WAIT / MILLISECOND:
+            async with self._database.system() as session:
+                await enqueue_once(session, "frames", run_at=now() + QUIET, study_id=study_id)
+            return
+        await self.make_frames(study_id)
 
     async def make_frames(self, study_id: int) -> None:
         """Write the frame cache of a study's instances; what cannot be shown is noted with the reason."""

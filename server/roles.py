@@ -128,7 +128,7 @@ async def worker(settings: Settings) -> None:
     reporter = commitments.Reporter(settings, database, imaging.store)
     leaving = Leaving(database, imaging)
     handlers: dict[str, Callable[..., Awaitable[None]]] = {
-        "frames": imaging.make_frames,
+        "frames": imaging.prepare,
         commitments.JOB: reporter.report,
         evidence.JOB: leaving.make,
         deliveries.JOB: Deliverer(settings, database, imaging.store).deliver,

@@ -121,20 +121,15 @@ async def audit(
 ) -> None:
     """Append one link to the hospital's chain; the head's row lock puts writers in order."""
     hospital = hospital_id if hospital_id is not None else (by.hospital_id if by else 0)
-    first = insert_once(session, AuditHead)
-    await session.execute(first.values(hospital_id=hospital, seq=0, digest=GENESIS))
-    head = (
-        await session.execute(
-            update(AuditHead)
-            .where(AuditHead.hospital_id == hospital)
-            .values(seq=AuditHead.seq + 1)
-            .returning(AuditHead.seq, AuditHead.digest)
-            .execution_options(synchronize_session=False)
-        )
-    ).one()
+    last = select(AuditHead.seq, AuditHead.digest).where(AuditHead.hospital_id == hospital).with_for_update()
+    head = (await session.execute(last)).one_or_none()
+    if head is None:
+        first = insert_once(session, AuditHead)
+        await session.execute(first.values(hospital_id=hospital, seq=0, digest=GENESIS))
+        head = (await session.execute(last)).one()
     row = Audit(
         hospital_id=hospital,
-        seq=head.seq,
+        seq=head.seq + 1,
         at=now(),
         person_id=by.person_id if by else None,
         action=action,
@@ -147,7 +142,7 @@ async def audit(
     await session.execute(
         update(AuditHead)
         .where(AuditHead.hospital_id == hospital)
-        .values(digest=row.digest)
+        .values(seq=row.seq, digest=row.digest)
         .execution_options(synchronize_session=False)
     )
 

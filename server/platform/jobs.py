@@ -38,6 +38,17 @@ def enqueue(session: AsyncSession, kind: str, *, run_at: dt.datetime | None = No
     session.add(Job(kind=kind, arguments=arguments, run_at=run_at or now()))
 
 
+async def enqueue_once(session: AsyncSession, kind: str, *, run_at: dt.datetime, **arguments: Any) -> None:
+    """Enqueue, unless such a job waits: it is not taken before this transaction ends, so it sees what that writes."""
+    waiting = (
+        select(Job.arguments)
+        .where(Job.kind == kind, Job.done_at.is_(None), Job.claimed_until.is_(None), Job.attempts == 0)
+        .with_for_update(skip_locked=True)
+    )
+    if arguments not in (await session.scalars(waiting)).all():
+        enqueue(session, kind, run_at=run_at, **arguments)
+
+
 def _is_dead() -> ColumnElement[bool]:
     """A worker that died in the last attempt leaves its claim behind: only once that ran out is it over."""
     return and_(

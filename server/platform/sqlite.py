@@ -2,8 +2,8 @@
 
 aiosqlite changes threads four times for each statement, which takes longer than the statement. Here a SELECT runs in
 the event loop's own thread, but no longer than SHORT_S: then it is broken off and done again in a thread. What
-waits for a lock or for the disk (the beginning and the end of a transaction that writes) and what may touch many
-rows (UPDATE, DELETE) is in a thread from the start.
+waits for a lock or for the disk (a transaction that writes begins when another is over, and ends on the disk) and
+what may touch many rows (UPDATE, DELETE) is in a thread from the start.
 
 The classes speak as aiosqlite's do, as far as SQLAlchemy asks: `create_async_engine(…, async_creator=…)`.
 """
@@ -25,6 +25,7 @@ _STEPS: Final = 10_000  # of SQLite's machine between two looks at the clock: ab
 _FIRST_ROWS: Final = 500  # are fetched together with the statement
 _READS: Final = "SELECT"
 _AT_ONCE: Final = frozenset({"INSERT", "PRAGMA", "SAVEPOINT", "RELEASE"})
+_WAIT_MS: Final = 15_000  # for another's transaction
 
 
 def creator(path: str, threads: int) -> Callable[..., Awaitable[Connection]]:
@@ -40,7 +41,7 @@ def creator(path: str, threads: int) -> Callable[..., Awaitable[Connection]]:
 
 def _open(path: str) -> sqlite3.Connection:
     raw = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512)
-    for pragma in ("busy_timeout=15000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in (f"busy_timeout={_WAIT_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         raw.execute(f"PRAGMA {pragma}")
     return raw
 
@@ -90,21 +91,33 @@ class Connection:
     async def execute(self, cursor: sqlite3.Cursor, statement: str, parameters: Parameters) -> list[Any]:
         """Run a statement; the first rows of its answer."""
         word = statement.split(None, 1)[0].upper()
-        if word == "BEGIN":
-            self._writes = "IMMEDIATE" in statement
-        if word == _READS:
-            try:
-                return await self.do(self._rows, cursor, statement, parameters, at_once=True, short=True)
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
-                    raise
-        at_once = word in _AT_ONCE or (word == "BEGIN" and not self._writes)
         try:
-            return await self.do(self._rows, cursor, statement, parameters, at_once=at_once)
+            if word == "BEGIN":
+                return await self._begin(cursor, statement)
+            if word == _READS:
+                return await self._read(cursor, statement, parameters)
+            return await self.do(self._rows, cursor, statement, parameters, at_once=word in _AT_ONCE)
         except asyncio.CancelledError:
             if self._connection is not None:
                 self._connection.interrupt()  # nobody waits for the answer
             raise
+
+    async def _begin(self, cursor: sqlite3.Cursor, statement: str) -> list[Any]:
+        self._writes = "IMMEDIATE" in statement
+        try:
+            return await self.do(self._without_waiting, cursor, statement, at_once=True)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+        return await self.do(self._rows, cursor, statement)
+
+    async def _read(self, cursor: sqlite3.Cursor, statement: str, parameters: Parameters) -> list[Any]:
+        try:
+            return await self.do(self._rows, cursor, statement, parameters, at_once=True, short=True)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+                raise
+        return await self.do(self._rows, cursor, statement, parameters)
 
     async def do(
         self, work: Callable[..., T], *arguments: Any, at_once: bool = False, short: bool = False
@@ -126,7 +139,16 @@ class Connection:
         return time.monotonic() > self._until
 
     @staticmethod
-    def _rows(cursor: sqlite3.Cursor, statement: str, parameters: Parameters) -> list[Any]:
+    def _without_waiting(cursor: sqlite3.Cursor, statement: str) -> list[Any]:
+        cursor.execute("PRAGMA busy_timeout=0")
+        try:
+            cursor.execute(statement)
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout={_WAIT_MS}")
+        return []
+
+    @staticmethod
+    def _rows(cursor: sqlite3.Cursor, statement: str, parameters: Parameters = ()) -> list[Any]:
         cursor.execute(statement, parameters)
         return cursor.fetchmany(_FIRST_ROWS) if cursor.description else []
 

@@ -11,9 +11,9 @@ from sqlalchemy import inspect, select, text, update
 
 from server.consultation.model import Consultation
 from server.people.model import Membership
-from server.platform.db import Database, ForeignWrite, Scoped, alembic_config, migrate
+from server.platform.db import Database, ForeignWrite, Scoped, alembic_config, migrate, now
 from server.platform.events import audit, broken_links
-from server.platform.jobs import Job, enqueue, work_once
+from server.platform.jobs import Job, claim, enqueue, enqueue_once, work_once
 from tests.server.house import House, whole
 
 
@@ -129,6 +129,25 @@ async def test_a_job_that_fails_comes_again_and_says_no_text(database_url: str) 
     async with database.system() as session:
         job = (await session.scalars(select(Job))).one()
         assert (job.attempts, job.failure, job.done_at) == (1, "ValueError", None)
+    await database.close()
+
+
+async def test_a_job_that_waits_is_not_written_down_twice(database_url: str) -> None:
+    database = Database(database_url)
+
+    async def ask(number: int) -> None:
+        async with database.system() as session:
+            await enqueue_once(session, "note", run_at=now(), number=number)
+
+    for number in (1, 2, 1, 2):
+        await ask(number)
+    claimed = await claim(database)
+    assert claimed is not None
+    assert claimed.arguments == {"number": 1}
+    await ask(1)  # the one at work may have looked already
+    async with database.system(writes=False) as session:
+        jobs = await session.scalars(select(Job.arguments).order_by(Job.id))
+        assert [job["number"] for job in jobs] == [1, 2, 1]
     await database.close()
 
 
