@@ -16,6 +16,7 @@ from aiohttp import web
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
 from markupsafe import Markup
 
 from server.platform import keys
@@ -175,6 +176,13 @@ def translate_many(one: str, many: str, count: int) -> str:
     return catalogue(LANGUAGE.get()).ngettext(one, many, count)
 
 
+def size(size_bytes: int) -> str:
+    """As people read it: "526,4 kB"."""
+    power = min(3, (len(str(size_bytes)) - 1) // 3)
+    number = format_decimal(size_bytes / 1000**power, "#,##0.#", LANGUAGE.get())
+    return f"{number} {('B', 'kB', 'MB', 'GB')[power]}"
+
+
 def environment() -> jinja2.Environment:
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(WEB / "templates"),
@@ -192,6 +200,7 @@ def environment() -> jinja2.Environment:
         clock=clock,
         date_vn=date_vn,
         stamp=stamp,
+        size=size,
         for_script=for_script,
         iso=iso,
         instant=instant,
