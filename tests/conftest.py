@@ -129,7 +129,8 @@ class Templates:
             await cluster.do("CREATE DATABASE template")
             await migrate(cluster.url("template"))
             self._has_postgresql = True
-        await cluster.do(f"CREATE DATABASE {name} TEMPLATE template")
+        # Copied as files, without a log of it: a fifth of the time.
+        await cluster.do(f"CREATE DATABASE {name} TEMPLATE template STRATEGY FILE_COPY")
         return cluster.url(name)
 
 
