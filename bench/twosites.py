@@ -21,11 +21,12 @@ VIEWPORT: ViewportSize = {"width": 1366, "height": 768}
 
 @dataclass(frozen=True)
 class TwoSites:
-    """Both are signed in; `room` is the address of a room that is open now."""
+    """Both are signed in; `room` is the address of a room that is open now, `data` the folder of the service."""
 
     host: Page
     doctor: Page
     room: str
+    data: Path
 
 
 def slowest_of_100(values: Sequence[float]) -> float:
@@ -47,7 +48,7 @@ async def two_sites(script: str, *, with_images: bool = False) -> AsyncIterator[
             check = await host.locator("a[href$='/check']").first.get_attribute("href")
             if check is None:
                 raise RuntimeError("no room of the demo is open now")
-            yield TwoSites(host, doctor, site.url + check.removesuffix("/check") + "/room")
+            yield TwoSites(host, doctor, site.url + check.removesuffix("/check") + "/room", site.data)
             await chromium.close()
 
 

@@ -232,4 +232,6 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     terminalreporter.write_line("passed on " + ", ".join(f"{name}: {kinds[name]}" for name in DATABASES))
     for report in terminalreporter.stats.get("rerun", []):
         because = getattr(getattr(report.longrepr, "reprcrash", None), "message", "").partition("\n")[0]
-        terminalreporter.write_line(f"tried once more: {report.nodeid}: {because}")
+        steps = getattr(getattr(report.longrepr, "reprtraceback", None), "reprentries", [])
+        lines = " > ".join(str(step.reprfileloc.lineno) for step in steps if step.reprfileloc)
+        terminalreporter.write_line(f"tried once more: {report.nodeid}: lines {lines}: {because}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import shlex
 import subprocess
@@ -18,6 +19,7 @@ from tests.services import ROOT, NotInstalled, program
 from tests.signaling.cable import Cable, a_cable
 
 UPLINK = "uplink"
+_numbers = itertools.count()  # a card is gone only some time after its namespace: no name comes twice
 
 
 def run(*words: str) -> None:
@@ -51,24 +53,25 @@ class Place:
 @asynccontextmanager
 async def another_place(folder: Path, port: int, flags: Sequence[str]) -> AsyncIterator[Place]:
     """A browser in a network of its own, for the site at `port` of this machine. Raises NotInstalled."""
-    namespace = f"hoichan-{os.getpid()}"
+    number = next(_numbers)
+    namespace = f"hoichan-{os.getpid()}-{number}"
     inside = [program("ip", "/usr/sbin/ip"), "netns", "exec", namespace]
     async with AsyncExitStack() as stack:
         run("netns", "add", namespace)
         stack.callback(run, "netns", "del", namespace)
-        here = wire(namespace)
+        here = wire(namespace, number)
         near = await stack.enter_async_context(a_cable(port, here))
         await stack.enter_async_context(far_cable(inside, port, here, near.port))
         browser = await stack.enter_async_context(browser_in(inside, folder, flags))
         yield Place(namespace, browser, near)
 
 
-def wire(namespace: str) -> str:
+def wire(namespace: str, number: int) -> str:
     """Join one pair of network cards, ours and theirs; the address of ours."""
     # 198.18.0.0/15 is kept for tests of networks (RFC 2544): nobody's own addresses.
-    high, low = divmod(os.getpid() % 2**14, 2**6)
+    high, low = divmod((os.getpid() + 7 * number) % 2**14, 2**6)
     here, there = (f"198.18.{high}.{4 * low + host}" for host in (1, 2))
-    card = f"hoichan{os.getpid()}"
+    card = f"hc{os.getpid()}n{number}"  # fifteen letters at most
     for words in (
         ["link", "add", card, "type", "veth", "peer", "name", UPLINK, "netns", namespace],
         ["address", "add", f"{here}/30", "dev", card],

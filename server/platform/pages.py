@@ -193,7 +193,7 @@ def environment() -> jinja2.Environment:
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
     )
     made.install_gettext_callables(translate, translate_many, newstyle=True)  # type: ignore[attr-defined]
-    made.globals.update(entry=entry, now=now, script_texts=script_texts)
+    made.globals.update(entry=entry, early=early, now=now, script_texts=script_texts)
     made.filters.update(
         said=said,
         when=when,
@@ -239,6 +239,14 @@ def entry(name: str) -> Markup:
     ]
     tags.append(Markup('<script type="module" src="/static/{}"></script>').format(chunks[first]["file"]))
     return Markup("\n").join(tags)
+
+
+@functools.cache
+def early(pattern: str) -> Markup:
+    """Tags for files that a script asks for only once it runs: they come before that, behind what is needed first."""
+    tag = '<link rel="preload" as="fetch" crossorigin fetchpriority="low" href="/static/assets/{}">'
+    found = sorted((WEB / "dist" / "assets").glob(pattern))
+    return Markup("\n").join(Markup(tag).format(path.name) for path in found)  # noqa: S704 (the tag is ours)
 
 
 def for_script(value: Any) -> Markup:

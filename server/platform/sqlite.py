@@ -24,7 +24,7 @@ SHORT_S: Final = 0.005
 _STEPS: Final = 10_000  # of SQLite's machine between two looks at the clock: about a tenth of a millisecond
 _FIRST_ROWS: Final = 500  # are fetched together with the statement
 _READS: Final = "SELECT"
-_AT_ONCE: Final = frozenset({"INSERT", "PRAGMA", "SAVEPOINT", "RELEASE"})
+_AT_ONCE: Final = frozenset({"PRAGMA", "SAVEPOINT", "RELEASE"})
 _WAIT_MS: Final = 15_000  # for another's transaction
 
 
@@ -96,7 +96,9 @@ class Connection:
                 return await self._begin(cursor, statement)
             if word == _READS:
                 return await self._read(cursor, statement, parameters)
-            return await self.do(self._rows, cursor, statement, parameters, at_once=word in _AT_ONCE)
+            # Who has the lock already waits for nobody; an INSERT touches one row.
+            at_once = word in _AT_ONCE or (word == "INSERT" and self._writes)
+            return await self.do(self._rows, cursor, statement, parameters, at_once=at_once)
         except asyncio.CancelledError:
             if self._connection is not None:
                 self._connection.interrupt()  # nobody waits for the answer

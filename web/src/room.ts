@@ -22,6 +22,8 @@ import { Status } from "./status";
 import { t } from "./text";
 import { Sharing } from "./sharing";
 
+const FIRST_IMAGE_MS = 3000;
+
 function part(id: string): HTMLElement {
   const found = document.getElementById(id);
   if (!found) throw new Error(`room.html lacks #${id}`);
@@ -49,6 +51,8 @@ export class Room {
   private readonly controls: Controls;
   private readonly sharing: Sharing;
   private minutes: Minutes | null = null;
+  /** Taken before the minutes were there. */
+  private readonly keyImages: Parameters<Minutes["addKeyImage"]>[0][] = [];
   private hasMinutes = false;
 
   constructor(
@@ -133,7 +137,10 @@ export class Room {
       changesAllMarks: this.data.me.role === "host",
       onView: (state) => this.sharing.viewed(state),
       onMark: (mark) => this.sharing.marked(mark),
-      onKeyImage: (image) => this.minutes?.addKeyImage(image),
+      onKeyImage: (image) => {
+        if (this.minutes) this.minutes.addKeyImage(image);
+        else this.keyImages.push(image);
+      },
     });
     this.sharing.use(viewer);
   }
@@ -143,9 +150,11 @@ export class Room {
     if (this.hasMinutes) return;
     this.hasMinutes = true;
     const panel = part("panel-minutes");
-    this.parts.mountMinutes(panel).then(
+    // On a weak line each takes from the other: first what is looked at, then what is written.
+    firstImage(part("room-images"), FIRST_IMAGE_MS).then(() => this.parts.mountMinutes(panel)).then(
       (minutes) => {
         this.minutes = minutes;
+        for (const image of this.keyImages.splice(0)) minutes.addKeyImage(image);
       },
       () => panel.replaceChildren(this.minutesNotLoaded()),
     );
@@ -271,4 +280,21 @@ export class Room {
     courtesy.hungUp();
     this.media.stop();
   }
+}
+
+/** Once the viewer shows an image, however small; after so long in any case. */
+function firstImage(viewer: HTMLElement, atMostMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      watching.disconnect();
+      resolve();
+    };
+    const look = (): void => {
+      if (viewer.querySelector("[data-loaded=quick], [data-loaded=full]")) done();
+    };
+    const watching = new MutationObserver(look);
+    watching.observe(viewer, { subtree: true, attributeFilter: ["data-loaded"] });
+    setTimeout(done, atMostMs);
+    look();
+  });
 }

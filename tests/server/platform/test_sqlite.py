@@ -76,6 +76,21 @@ async def test_who_waits_to_write_holds_nobody_up_and_has_their_turn(database: D
         assert await connection.scalar(text("SELECT word FROM t WHERE i = 1")) == "second"
 
 
+async def test_who_writes_unannounced_holds_nobody_up(database: Database) -> None:
+    """A fault of ours, in a transaction that was to read alone."""
+
+    async def write() -> None:
+        async with database.system(writes=False) as session:
+            await session.execute(text("INSERT INTO t VALUES (-1, 'unannounced')"))
+
+    async with database.system() as first:
+        await first.execute(text("UPDATE t SET word = 'first' WHERE i = 1"))
+        second = asyncio.create_task(write())
+        await asyncio.sleep(0.1)  # would take as long as a lock is waited for
+        assert not second.done()
+    await second
+
+
 async def test_who_gives_up_in_the_middle_leaves_nothing_behind(database: Database) -> None:
     begun = asyncio.Event()
 
