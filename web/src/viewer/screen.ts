@@ -91,6 +91,7 @@ export class Screen {
   /** A sentence over the image, with what one can do; "" takes it away. */
   say(text: string, action?: { name: string; run: () => void }): void {
     this.notice.hidden = text === "";
+    this.root.classList.toggle("is-told", text !== "");
     this.notice.replaceChildren();
     if (text === "") return;
     this.notice.append(element("p", {}, text));
