@@ -24,8 +24,7 @@ from sqlalchemy import (
     event,
     false,
 )
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects import sqlite as sqlite_dialect
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import (
     DeclarativeBase,
@@ -36,7 +35,6 @@ from sqlalchemy.orm import (
 )
 from sqlalchemy.types import TypeDecorator
 
-from server.platform import sqlite
 from server.platform.policy import Principal
 
 NAMING = {
@@ -154,10 +152,10 @@ def _check_writes(session: Session, _context: Any, _instances: Any) -> None:
             raise ForeignWrite(type(row).__name__)
 
 
-def insert_once(session: AsyncSession, table: type[Base]) -> sqlite_dialect.Insert | postgresql.Insert:
+def insert_once(session: AsyncSession, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
     """An INSERT, its values to follow, that leaves alone a row which is there already."""
     if session.get_bind().dialect.name == "sqlite":
-        return sqlite_dialect.insert(table).on_conflict_do_nothing()
+        return sqlite.insert(table).on_conflict_do_nothing()
     return postgresql.insert(table).on_conflict_do_nothing()
 
 
@@ -182,7 +180,6 @@ class Database:
                 pool_size=8,
                 max_overflow=8,
                 hide_parameters=True,
-                async_creator=sqlite.creator(url.partition(":///")[2], threads=16),
             )
             _prepare_sqlite(self.engine)
             self._reader: Engine | None = _sqlite_reader(url)
@@ -259,6 +256,14 @@ def _sqlite_reader(url: str) -> Engine:
 
 
 def _prepare_sqlite(engine: AsyncEngine) -> None:
+    @event.listens_for(engine.sync_engine, "connect")
+    def _connect(dbapi: Any, _record: Any) -> None:
+        dbapi.isolation_level = None
+        cursor = dbapi.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=15000"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Any) -> None:
         writes = connection.get_execution_options().get("writes", False)
