@@ -42,12 +42,11 @@ NewPage = Callable[..., Awaitable[Page]]
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deal the long tests out to the workers, each at the start of its share: none begins one when others end.
 
-    Under CI, on a machine that others load too, a test in a browser that fails is tried once more, and the last
-    lines say which: each is a race to find, ours or the test's. On one's own machine a failure is a failure.
+    Under CI, on a machine that others load too, a test that fails is tried once more, and the last lines say
+    which and why: each is a race to find, ours or the test's. On one's own machine a failure is a failure.
     """
-    for item in items:
-        if IS_CI and "browser" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.flaky(reruns=1))
+    for item in items if IS_CI else ():
+        item.add_marker(pytest.mark.flaky(reruns=1))
     workers = getattr(config, "workerinput", {}).get("workercount", 1)
     long = [item for item in items if item.get_closest_marker("long")]
     others = iter([item for item in items if not item.get_closest_marker("long")])

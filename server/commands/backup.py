@@ -87,17 +87,19 @@ async def _write_rows(settings: Settings, path: Path) -> tuple[str, dict[str, in
     database = Database(settings.database)
     counts: dict[str, int] = {}
     blobs: set[str] = set()
-    async with database.engine.connect() as connection:
-        if not database.is_sqlite:
-            connection = await connection.execution_options(isolation_level="REPEATABLE READ")
-        revision = str(await connection.scalar(text("SELECT version_num FROM alembic_version")))
-        with gzip.open(path, "wt", encoding="utf-8") as out:
-            async for table, row in _rows(connection):
-                counts[table.name] = counts.get(table.name, 0) + 1
-                if table in server.models.NAME_BLOBS:
-                    blobs.add(row["blob"])
-                out.write(json.dumps([table.name, _plain(table, row)], ensure_ascii=False) + "\n")
-    await database.close()
+    try:
+        async with database.engine.connect() as connection:
+            if not database.is_sqlite:
+                connection = await connection.execution_options(isolation_level="REPEATABLE READ")
+            revision = str(await connection.scalar(text("SELECT version_num FROM alembic_version")))
+            with gzip.open(path, "wt", encoding="utf-8") as out:
+                async for table, row in _rows(connection):
+                    counts[table.name] = counts.get(table.name, 0) + 1
+                    if table in server.models.NAME_BLOBS:
+                        blobs.add(row["blob"])
+                    out.write(json.dumps([table.name, _plain(table, row)], ensure_ascii=False) + "\n")
+    finally:
+        await database.close()
     _flush(path)
     return revision, counts, blobs
 

@@ -4,11 +4,11 @@ import asyncio
 import datetime as dt
 import enum
 import fcntl
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
@@ -19,6 +19,7 @@ from sqlalchemy import (
     Enum,
     FromClause,
     MetaData,
+    QueuePool,
     Select,
     create_engine,
     event,
@@ -45,6 +46,8 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 
+
+CLOSING_S = 5.0
 
 HERE: Final = ZoneInfo("Asia/Ho_Chi_Minh")  # where a "day" is a day
 
@@ -159,6 +162,10 @@ def insert_once(session: AsyncSession, table: type[Base]) -> sqlite.Insert | pos
     return postgresql.insert(table).on_conflict_do_nothing()
 
 
+class DatabaseClosed(RuntimeError):
+    """Something asked after `close`: what outlives the service has nothing to say any more."""
+
+
 Doorbell = Callable[[str, dict[str, Any]], Awaitable[None]]
 
 
@@ -190,6 +197,8 @@ class Database:
             )
         self._writer = self.engine.execution_options(writes=True)
         self.doorbell: Doorbell = _silent
+        self._running = 0
+        self._is_closed = False
 
     @asynccontextmanager
     async def session(
@@ -208,17 +217,19 @@ class Database:
     @asynccontextmanager
     async def _session(self, principal: object, *, writes: bool) -> AsyncIterator[AsyncSession]:
         engine = self._writer if writes else self.engine
-        async with AsyncSession(engine, expire_on_commit=False, info={"principal": principal}) as session:
-            yield session
-            await session.commit()
-            rings = session.info.pop("rings", ())
+        with self._at_work():
+            async with AsyncSession(engine, expire_on_commit=False, info={"principal": principal}) as session:
+                yield session
+                await session.commit()
+                rings = session.info.pop("rings", ())
         for channel, data in rings:
             await self.doorbell(channel, data)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        async with self.engine.connect() as connection:
-            yield connection
+        with self._at_work():
+            async with self.engine.connect() as connection:
+                yield connection
 
     async def rows(self, statement: Select[Any]) -> Sequence[Any]:
         """All rows of one SELECT by itself.
@@ -227,15 +238,41 @@ class Database:
         takes ten times as long.
         """
         if self._reader is not None:
-            return await asyncio.to_thread(_all_rows, self._reader, statement)
+            with self._at_work():
+                return await asyncio.to_thread(_all_rows, self._reader, statement)
         async with self.read() as connection:
             rows: Sequence[Any] = (await connection.execute(statement)).all()
             return rows
 
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        if self._is_closed:
+            raise DatabaseClosed
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
+
     async def close(self) -> None:
+        """Begin nothing more, let what runs end, and close every connection."""
+        self._is_closed = True
+        await end(self.engine, lambda: self._running == 0)
         if self._reader is not None:
             self._reader.dispose()
-        await self.engine.dispose()
+
+
+async def end(engine: AsyncEngine, is_idle: Callable[[], bool] = lambda: True) -> None:
+    """Close the engine's connections once all are given back, after CLOSING_S whatever is still out.
+
+    One that is given back later would stay open: its pool is gone.
+    """
+    pool = cast(QueuePool, engine.pool)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CLOSING_S):
+            while pool.checkedout() or not is_idle():  # noqa: ASYNC110 (a pool tells nobody)
+                await asyncio.sleep(0.005)
+    await engine.dispose()
 
 
 def _all_rows(engine: Engine, statement: Select[Any]) -> Sequence[Any]:

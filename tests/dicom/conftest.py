@@ -15,6 +15,7 @@ from dicom import index
 from dicom.gateway import Gateway, Limits
 from dicom.sandbox import Sandbox
 from dicom.store import BlobStore
+from server.platform.db import end
 from tests.dicom.gateway_site import Hospital, Requestor
 
 
@@ -35,7 +36,7 @@ async def hospital(store: BlobStore, sandbox: Sandbox, tmp_path: Path) -> AsyncI
     async with hospital.engine.begin() as connection:
         await connection.run_sync(index.metadata.create_all)
     yield hospital
-    await hospital.engine.dispose()
+    await end(hospital.engine)
 
 
 @pytest.fixture

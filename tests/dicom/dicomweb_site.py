@@ -23,6 +23,7 @@ from dicom.ports import Refused
 from dicom.sandbox import Sandbox
 from dicom.store import BlobStore
 from dicom.web import routes
+from server.platform.db import end
 from tests.dicom.viewer_site import Site
 
 Answer = TypeVar("Answer")
@@ -85,7 +86,7 @@ async def a_dicomweb(folder: Path, sandbox: Sandbox) -> AsyncIterator[DicomWeb]:
         site.public_url = str(server.make_url("")).rstrip("/")
         yield DicomWeb(site, str(server.make_url("/dicom-web")), http)
     await site.frames.close()
-    await engine.dispose()
+    await end(engine)
 
 
 @web.middleware

@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from dicom import index
+from server.platform.db import end
 from tests.dicom.builders import a_received
 
 
@@ -19,7 +20,7 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
     is_sqlite = database_url.startswith("sqlite")
     engine = create_async_engine(database_url, connect_args={"timeout": 30} if is_sqlite else {})
     yield engine
-    await engine.dispose()
+    await end(engine)
 
 
 async def test_an_instance_makes_its_study_and_series(engine: AsyncEngine) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from dicom import index
 from dicom.ports import Malformed, Scope
 from dicom.query import Level, parse
+from server.platform.db import end
 from tests.dicom.builders import a_received
 
 OURS, THEIRS = 7, 8
@@ -91,7 +92,7 @@ async def found(database_url: str) -> AsyncIterator[Found]:
             return sorted(row.patient_id for row in await connection.execute(statement))
 
     yield search
-    await engine.dispose()
+    await end(engine)
 
 
 DUC, YAMADA = "NGUYỄN^Văn Đức", "Yamada^Tarou=山田^太郎"

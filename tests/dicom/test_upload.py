@@ -27,6 +27,7 @@ from dicom.ports import Scope
 from dicom.sandbox import Sandbox
 from dicom.store import BlobStore
 from dicom.web.upload import add_uploads
+from server.platform.db import end
 from tests.dicom import builders
 from tests.dicom.builders import a_dataset, a_file
 from tests.dicom.viewer_site import OWNER, Site
@@ -115,7 +116,7 @@ async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
     async with engine.begin() as connection:
         await connection.run_sync(index.metadata.create_all)
     yield engine
-    await engine.dispose()
+    await end(engine)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from dicom.ports import Refused, Scope
 from dicom.sandbox import Sandbox
 from dicom.store import BlobStore
 from dicom.web.viewer import viewer_routes
+from server.platform.db import end
 
 OWNER = 7
 
@@ -102,7 +103,7 @@ async def a_site(folder: Path, sandbox: Sandbox) -> AsyncIterator[Site]:
     frames = FrameCache(folder / "frames", store, sandbox)
     yield Site(store, sandbox, frames, engine)
     await frames.close()
-    await engine.dispose()
+    await end(engine)
 
 
 # As the product serves the room: nothing inline, no eval, WebAssembly allowed.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections import Counter
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import inspect, select, text, update
 
 from server.consultation.model import Consultation
 from server.people.model import Membership
-from server.platform.db import Database, ForeignWrite, Scoped, alembic_config, migrate, now
+from server.platform.db import Database, DatabaseClosed, ForeignWrite, Scoped, alembic_config, migrate, now
 from server.platform.events import audit, broken_links
 from server.platform.jobs import Job, claim, enqueue, enqueue_once, work_once
 from tests.server.house import House, whole
@@ -149,6 +150,29 @@ async def test_a_job_that_waits_is_not_written_down_twice(database_url: str) -> 
         jobs = await session.scalars(select(Job.arguments).order_by(Job.id))
         assert [job["number"] for job in jobs] == [1, 2, 1]
     await database.close()
+
+
+async def test_closing_waits_for_what_runs_and_leaves_no_connection_open(database_url: str) -> None:
+    database = Database(database_url)
+    begun = asyncio.Event()
+
+    async def long(database: Database) -> None:
+        async with database.system() as session:
+            await session.execute(text("SELECT 1"))
+            begun.set()
+            await asyncio.sleep(0.05)
+            await session.execute(text("SELECT 2"))
+
+    running = asyncio.create_task(long(database))
+    await begun.wait()
+    await database.close()
+    assert running.done(), "it ended first"
+    await running
+    with pytest.raises(DatabaseClosed):
+        async with database.system():
+            pass
+    del running, database
+    gc.collect()  # a connection that is still open warns, and a warning fails the test
 
 
 # --- tenancy ---
