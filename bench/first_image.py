@@ -5,21 +5,18 @@ From navigation, signed in, to an image on the screen (its first resolution) and
 
 from __future__ import annotations
 
-import asyncio
-import sqlite3
 import statistics
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 from playwright.async_api import Page, expect
 
 from bench.data import SLICES, ct_series
 from bench.measured import Measured
+from bench.product import until_encoded
 from bench.twosites import two_sites
 
 TURNS = 5
 LINE = {"offline": False, "latency": 80, "downloadThroughput": 1e6 / 8, "uploadThroughput": 1e6 / 8}
-QUIET_S = 600
 UPLOAD_MS = 300_000
 WATCH = """
 window.shown = {};
@@ -37,7 +34,7 @@ async def run() -> AsyncIterator[Measured]:
         await sites.doctor.locator("#upload input[type=file]").first.set_input_files(ct_series())
         # The made CT names somebody else than the demo's case: its doctor says that it is hers.
         await sites.doctor.get_by_role("button", name="Đúng người bệnh").click(timeout=UPLOAD_MS)
-        await _until_made(sites.data)
+        await until_encoded(sites.data, SLICES)
         turns = [await _turn(sites.host, sites.room) for _ in range(TURNS)]
         for name, what in (("first", "first-image"), ("full", "first-image-full")):
             took = statistics.median(turn[name] / 1000 for turn in turns)
@@ -59,14 +56,3 @@ async def _turn(page: Page, room: str) -> dict[str, float]:
     await expect(page.locator(".viewer-bottom-left").first).to_contain_text(f"/{SLICES}")
     await line.detach()
     return shown
-
-
-async def _until_made(data: Path) -> None:
-    """All slices came, and their frames were made: once, after receipt, and not what is measured here."""
-    ready = "SELECT count(*) FROM instances WHERE frames_at_ms IS NOT NULL"
-    for _ in range(QUIET_S):
-        with sqlite3.connect(f"file:{data / 'hoichan.db'}?mode=ro", uri=True) as database:
-            if database.execute(ready).fetchone()[0] >= SLICES:
-                return
-        await asyncio.sleep(1)
-    raise RuntimeError("the images were not made ready")

@@ -25,7 +25,7 @@ async def run() -> AsyncIterator[Measured]:
     async with both() as (ours, peer):
         for archive in (ours, peer):
             await archive.store(file.read_bytes() for file in files)
-        await until_encoded(ours)
+        await until_encoded(ours.data_dir)
         frames = {_frame_path(ds): ds.PixelData for ds in map(dcmread, files)}
         series = STUDY.derived("ct-head")
         for archive in (ours, peer):

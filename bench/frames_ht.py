@@ -24,7 +24,7 @@ async def run() -> AsyncIterator[Measured]:
     async with both() as (ours, peer):
         for archive in (ours, peer):
             await archive.store(file.read_bytes() for file in files)
-        await until_encoded(ours)
+        await until_encoded(ours.data_dir)
         async with ClientSession() as http:
             pyramid = await Pyramid.of(ours, http)
             pyramid.check((await pyramid.joined(http, 0))[0])

@@ -127,12 +127,13 @@ async def both() -> AsyncIterator[tuple[Archive, Archive]]:
         yield ours, peer
 
 
-async def until_encoded(ours: Archive) -> None:
-    """Wait for the worker's frame cache: it is made once, after receipt, and not what is measured here."""
-    with sqlite3.connect(f"file:{ours.data_dir / 'hoichan.db'}?mode=ro", uri=True) as database:
-        waiting = "SELECT count(*) FROM instances WHERE frames_at_ms IS NULL AND frames_refused IS NULL"
+async def until_encoded(data: Path, instances: int = 1) -> None:
+    """Wait until so many are there, and the worker's frame cache of all: made once, and not what is measured."""
+    counts = "SELECT count(*), count(*) FILTER (WHERE frames_at_ms IS NULL AND frames_refused IS NULL) FROM instances"
+    with sqlite3.connect(f"file:{data / 'hoichan.db'}?mode=ro", uri=True) as database:
         for _ in range(QUIET_S):
-            if database.execute(waiting).fetchone() == (0,):
+            there, waiting = database.execute(counts).fetchone()
+            if there >= instances and not waiting:
                 return
             await asyncio.sleep(1)
     raise RuntimeError("the worker did not encode the frames")

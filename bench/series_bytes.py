@@ -24,7 +24,7 @@ async def run() -> AsyncIterator[Measured]:
     async with both() as (ours, peer), ClientSession(timeout=ClientTimeout(600)) as http:
         for archive in (ours, peer):
             await archive.store(file.read_bytes() for file in files)
-        await until_encoded(ours)
+        await until_encoded(ours.data_dir)
         pyramid = await Pyramid.of(ours, http)
         records, whole = await pyramid.joined(http, 0)
         pyramid.check(records)

@@ -69,7 +69,8 @@ async def another_place(folder: Path, port: int, flags: Sequence[str]) -> AsyncI
 def wire(namespace: str, number: int) -> str:
     """Join one pair of network cards, ours and theirs; the address of ours."""
     # 198.18.0.0/15 is kept for tests of networks (RFC 2544): nobody's own addresses.
-    high, low = divmod((os.getpid() + 7 * number) % 2**14, 2**6)
+    # Sixteen for each process; two processes meet only where their ids lie a multiple of 1024 apart.
+    high, low = divmod(os.getpid() % 2**10 * 2**4 + number % 2**4, 2**6)
     here, there = (f"198.18.{high}.{4 * low + host}" for host in (1, 2))
     card = f"hc{os.getpid()}n{number}"  # fifteen letters at most
     for words in (

@@ -212,7 +212,7 @@ export class Loader {
       return;
     }
     const job = this.start(found.slice);
-    job.done.catch((error: unknown) => this.lose(job.abort.signal, [found.slice], this.hopeless, error)).finally(() => this.prefetch());
+    job.done.catch((error: unknown) => this.lose(job.abort.signal, [found.slice], isVerdict(error) ? this.hopeless : this.lost)).finally(() => this.prefetch());
   }
 
   private async startBatch(slices: readonly Slice[], level: number): Promise<void> {
@@ -233,19 +233,19 @@ export class Loader {
     };
     try {
       await this.source.joined(slices, level, batch.abort.signal, take);
-      if (count === 0) this.lose(batch.abort.signal, slices, this.noSmaller);
+      if (count === 0) this.lose(batch.abort.signal, slices, this.lost);
     } catch (error) {
-      this.lose(batch.abort.signal, slices, this.noSmaller, error);
+      this.lose(batch.abort.signal, slices, isVerdict(error) ? this.noSmaller : this.lost);
     } finally {
       if (this.batch === batch) this.batch = null;
     }
   }
 
-  /** What does not come is asked for again a little later, for the line may be back; or when it is looked at. */
-  private lose(signal: AbortSignal, slices: readonly Slice[], hopeless: Set<string>, error?: unknown): void {
+  /** What goes into `lost` is asked for again a little later, for the line may be back; or when it is looked at. */
+  private lose(signal: AbortSignal, slices: readonly Slice[], into: Set<string>): void {
     if (signal.aborted) return;
-    const ids = isVerdict(error) ? hopeless : this.lost;
-    for (const { id } of slices) ids.add(id);
+    for (const { id } of slices) into.add(id);
+    if (into !== this.lost) return;
     this.retry ??= setTimeout(() => {
       this.retry = undefined;
       this.lost.clear();
