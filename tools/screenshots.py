@@ -33,20 +33,21 @@ AT_ONCE = 3
 START_S = 120.0
 IMAGES_S = 300.0
 # Of those in sight: the others are asked for when one comes near.
-PICTURES_ARE_THERE = """[...document.images].every((image) => image.complete ||
+PICTURES_ARE_THERE = """() => [...document.images].every((image) => image.complete ||
     image.getBoundingClientRect().top > innerHeight)"""
 
 
 @contextmanager
 def demo() -> Iterator[str]:
     """A demo with an empty folder and its images, on free ports; its address."""
-    with tempfile.TemporaryDirectory() as folder, socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port = held.getsockname()[1]
-        held.close()
+    with tempfile.TemporaryDirectory() as folder:
+        with socket.socket() as one, socket.socket() as other:
+            for held in (one, other):
+                held.bind(("127.0.0.1", 0))
+            port, dimse = (held.getsockname()[1] for held in (one, other))
         chosen = {
             "HOICHAN_LISTEN": f"127.0.0.1:{port}",
-            "HOICHAN_DIMSE_PORT": "0",
+            "HOICHAN_DIMSE_PORT": str(dimse),
             "HOICHAN_DATA_DIR": folder,
         }
         process = subprocess.Popen(
