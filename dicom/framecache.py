@@ -58,7 +58,7 @@ class FrameFile:
     """The cached frames of one instance, mapped into memory."""
 
     def __init__(self, mapped: mmap.mmap, entries: list[Entry]) -> None:
-        self._mapped = mapped
+        self._mapped = memoryview(mapped)
         self._entries = entries
         self.touched_at = time.monotonic()
 
@@ -85,8 +85,8 @@ class FrameFile:
         """The entry of a frame, counted from 1."""
         return self._entries[number - 1] if 1 <= number <= len(self._entries) else None
 
-    def read(self, entry: Entry, start: int, stop: int) -> bytes:
-        """Bytes start to stop of a frame."""
+    def read(self, entry: Entry, start: int, stop: int) -> memoryview:
+        """Bytes start to stop of a frame, where they lie in the file."""
         return self._mapped[entry.offset + start : entry.offset + stop]
 
 

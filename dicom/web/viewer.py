@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import hashlib
 import json
+from functools import lru_cache
 from typing import Any, NoReturn, Protocol
 
 from aiohttp import hdrs, web
@@ -30,6 +31,9 @@ _HEADERS: Headers = {hdrs.CACHE_CONTROL: CHECKED, hdrs.VARY: VARY}
 _MANIFESTS = 32
 _LISTED = 200
 _INSTANCES = 20_000
+_TOLD = (
+    20_000  # frames whose tag and facts are remembered: they are asked for again and again, and never change
+)
 
 
 class ViewerPorts(Ports, Protocol):
@@ -51,9 +55,10 @@ def viewer_routes(prefix: str, ports: ViewerPorts) -> list[web.RouteDef]:
     viewer = _Viewer(ports)
     study = prefix + r"/studies/{study:\d{1,18}}"
     return [
+        # The router tries one after the other: what is asked for most comes first.
+        web.get(study + r"/instances/{instance:\d{1,18}}/frames/{frame:\d{1,6}}", viewer.frame),
         web.get(f"{prefix}/studies", viewer.studies),
         web.get(study, viewer.study),
-        web.get(study + r"/instances/{instance:\d{1,18}}/frames/{frame:\d{1,6}}", viewer.frame),
         web.get(study + r"/series/{series:\d{1,18}}/frames", viewer.joined),
         web.get(study + r"/series/{series:\d{1,18}}/thumbnail", viewer.thumbnail),
     ]
@@ -115,7 +120,7 @@ class _Viewer:
         if entry is None:
             raise NotShown(REASONS["wrong-pixels"])
         level = _level(request)
-        prefix = memoryview(file.read(entry, 0, entry.cuts[min(level, len(entry.cuts) - 1)]))
+        prefix = file.read(entry, 0, entry.cuts[min(level, len(entry.cuts) - 1)])
         etag = _etag(row["blob"], number, level)
         return await send_bytes(
             request, self._standing, entry.media, prefix, etag, {"Frame-Facts": _facts(entry)}
@@ -269,6 +274,7 @@ def _level(request: web.Request) -> int:
     return int(level) if level in {"0", "1", "2", "3", "4", "5"} else 0
 
 
+@lru_cache(_TOLD)
 def _etag(blob: str, number: int, level: int) -> str:
     # The blob's name is a keyed hash of the bytes; hashed once more, it tells nothing of where they lie.
     return hashlib.sha256(f"{FrameCache.VERSION} {blob} {number} {level}".encode()).hexdigest()[:20]
@@ -282,6 +288,7 @@ def _unless_known(request: web.Request, headers: Headers) -> web.Response | None
     return web.Response(status=304, headers={hdrs.ETAG: headers[hdrs.ETAG], **_HEADERS})
 
 
+@lru_cache(_TOLD)
 def _facts(entry: Entry) -> str:
     return json.dumps(facts_of(entry), separators=(",", ":"))
 

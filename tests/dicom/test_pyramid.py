@@ -123,7 +123,7 @@ async def test_frames_are_made_once_for_all_who_wait(tmp_path: Path, sandbox: Sa
     entry = first.frame(120)
     assert entry is not None
     assert entry.media == JPEG
-    assert first.read(entry, 0, entry.length).startswith(b"\xff\xd8")
+    assert bytes(first.read(entry, 0, 2)) == b"\xff\xd8"
     assert (first.frame(0), first.frame(121)) == (None, None)
     assert [path.suffix for path in (tmp_path / "frames").rglob("*") if path.is_file()] == [".frames"]
 
