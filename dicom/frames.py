@@ -119,12 +119,16 @@ def browser_jpeg(image: Image, number: int) -> bytes | None:
 def voi_lut(path: Path) -> bytes:
     """The data of the first VOI LUT (PS3.3 C.11.2.1.1) as words in little endian; the index leaves it out."""
     with opened(path) as image:
-        data = image.ds.VOILUTSequence[0].LUTData
-        if isinstance(data, bytes):
-            words = np.frombuffer(data, dtype="<u2" if image.syntax.is_little_endian else ">u2")
-        else:
-            words = np.asarray(data)
-        return words.astype("<u2").tobytes()
+        return voi_lut_words(image)
+
+
+def voi_lut_words(image: Image) -> bytes:
+    data = image.ds.VOILUTSequence[0].LUTData
+    if isinstance(data, bytes):
+        words = np.frombuffer(data, dtype="<u2" if image.syntax.is_little_endian else ">u2")
+    else:
+        words = np.asarray(data)
+    return words.astype("<u2").tobytes()
 
 
 def _image(path: Path, file: BinaryIO) -> Image:

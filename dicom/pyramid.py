@@ -57,7 +57,7 @@ def encode_frame(image: Image, number: int) -> EncodedFrame:
 
 def encode_pixels(pixels: Pixels, padding: tuple[int, int] | None = None) -> EncodedFrame:
     """Encode rows × columns of uint8, uint16 or int16, or rows × columns × 3 of uint8, without loss."""
-    low, high = _range(pixels, padding)
+    low, high = value_range(pixels, padding)
     bits, is_signed = pixels.dtype.itemsize * 8, pixels.dtype.kind == "i"
     data = _htj2k(pixels)
     try:
@@ -116,7 +116,7 @@ def _htj2k(pixels: Pixels) -> bytes:
     )
 
 
-def _range(pixels: Pixels, padding: tuple[int, int] | None) -> tuple[int, int]:
+def value_range(pixels: Pixels, padding: tuple[int, int] | None) -> tuple[int, int]:
     if pixels.ndim == 3:
         return 0, 255
     # Every fourth row and column of a large image tells the same, in a sixteenth of the time.

@@ -8,11 +8,11 @@ from typing import Any
 
 import imagecodecs
 import numpy as np
-from pydicom.pixels.processing import apply_modality_lut
 
-from dicom.frames import Image, Pixels, frame_pixels, opened
+from dicom.frames import Pixels, frame_pixels, opened
+from dicom.greyscale import facts_of, shown, windowed
 from dicom.instance import BadInstance
-from dicom.thumbnail import aspect, grey
+from dicom.thumbnail import proportion
 
 
 def rendered(
@@ -31,30 +31,18 @@ def rendered(
     top, width and height of what is shown, in pixels; a negative width or height mirrors it (PS3.18 8.3.5.1.3).
     """
     with opened(path) as image:
-        pixels = _cut(frame_pixels(image, number), region)
+        facts, pixels = facts_of(image, number), frame_pixels(image, number)
+        # The whole frame, for the part that is asked for has the greys that it has there.
+        whole = (
+            windowed(pixels, facts, window[2], window[0], window[1]) if window else shown(pixels, facts, [])
+        )
+        found: Pixels = _cut(whole, region)
         if viewport:
-            pixels = _fitted(pixels, aspect(image.ds), viewport)
-        shown = pixels if pixels.ndim == 3 else _windowed(pixels, image, window)
-        eight_bits = np.ascontiguousarray(np.rint(shown)).astype(np.uint8)
+            found = _fitted(found, proportion(facts["aspect"]), viewport)
+        eight_bits = np.ascontiguousarray(np.rint(found)).astype(np.uint8)
     if media_type == "image/png":
         return bytes(imagecodecs.png_encode(eight_bits))
     return bytes(imagecodecs.jpeg8_encode(eight_bits, level=quality))
-
-
-def _windowed(stored: Pixels, image: Image, window: list[Any]) -> Pixels:
-    if not window:
-        return grey(stored, image)
-    values = stored if "ModalityLUTSequence" in image.ds else apply_modality_lut(stored, image.ds)
-    center, width, function = float(window[0]), float(window[1]), window[2]
-    if function == "SIGMOID":
-        # Far outside, the exponential is beyond what a number holds; there it is 0 or 1 already.
-        shares = 1 / (1 + np.exp(np.clip(-4 * (values - center) / width, -700, 700)))
-    elif function == "LINEAR_EXACT":
-        shares = (values - center) / width + 0.5
-    else:
-        shares = (values - (center - 0.5)) / max(width - 1, 1e-6) + 0.5
-    shown: Pixels = np.clip(shares, 0, 1) * 255
-    return 255 - shown if image.ds.PhotometricInterpretation == "MONOCHROME1" else shown
 
 
 def _cut(pixels: Pixels, region: list[float]) -> Pixels:

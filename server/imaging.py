@@ -245,14 +245,11 @@ class Imaging:
             ).first()
         if row is None:
             raise NotFound
-        center, width, inverted = voi
         jpeg: bytes = await self.sandbox.run(
             "picture",
             path=self.store.path(row.blob),
             number=frame,
-            center=center,
-            width=width,
-            inverted=bool(inverted),
+            voi=voi,
             side_px=KEY_IMAGE_PX,
         )
         words = (row.modality, row.description, share.day_of(row.study_date))
