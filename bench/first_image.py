@@ -9,6 +9,7 @@ import statistics
 from collections.abc import AsyncIterator
 
 from playwright.async_api import Page, expect
+from yarl import URL
 
 from bench.data import SLICES, ct_series
 from bench.measured import Measured
@@ -44,9 +45,12 @@ async def run() -> AsyncIterator[Measured]:
 async def _turn(page: Page, room: str) -> dict[str, float]:
     await page.goto("about:blank")
     line = await page.context.new_cdp_session(page)
+    # All that a page keeps but the sign-in: images lie in IndexedDB.
+    kept = "indexeddb,cache_storage,service_workers,local_storage,shader_cache"
     for method, settings in (
         ("Network.enable", {}),
         ("Network.clearBrowserCache", {}),
+        ("Storage.clearDataForOrigin", {"origin": str(URL(room).origin()), "storageTypes": kept}),
         ("Network.emulateNetworkConditions", LINE),
     ):
         await line.send(method, settings)
