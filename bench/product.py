@@ -99,8 +99,11 @@ def product() -> Iterator[Archive]:
 
 
 @contextmanager
-def orthanc() -> Iterator[Archive]:
-    """Orthanc of Debian in its fastest settings: no delay, no compression, the whole series in its cache."""
+def orthanc(**more: object) -> Iterator[Archive]:
+    """Orthanc of Debian in its fastest settings: no delay, no compression, the whole series in its cache.
+
+    `more` are settings that stand above these.
+    """
     path = program("Orthanc", "/usr/sbin/Orthanc")
     with _folder() as folder:
 
@@ -112,6 +115,7 @@ def orthanc() -> Iterator[Archive]:
                 "StorageCompression": False,
                 "MaximumStorageCacheSize": 1024,
                 "LimitFindResults": 0,
+                **more,
             }
             (folder / "orthanc.json").write_text(json.dumps(settings))
             return [path, str(folder / "orthanc.json")]

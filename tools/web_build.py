@@ -68,5 +68,6 @@ def build(*, for_tests: bool = False) -> None:
 
 
 def clean() -> None:
-    for folder in (WEB / "node_modules", WEB / "dist"):
-        shutil.rmtree(folder, ignore_errors=True)
+    for folder in (WEB, ROOT / "bench" / "cornerstone"):
+        for made in ("node_modules", "dist"):
+            shutil.rmtree(folder / made, ignore_errors=True)

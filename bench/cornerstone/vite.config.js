@@ -1,0 +1,3 @@
+import { compress } from "../../web/build/compress.ts";
+
+export default { plugins: [compress()], worker: { format: "es" } };
