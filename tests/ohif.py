@@ -89,7 +89,7 @@ class Ohif:
 
 
 @asynccontextmanager
-async def ohif(app: Path, dicomweb: str, token: str) -> AsyncIterator[Ohif]:
+async def ohif(app: Path, dicomweb: str, token: str = "") -> AsyncIterator[Ohif]:
     """Serve the app's files as they are, beside the DICOMweb at `dicomweb`, which is asked with the token.
 
     As behind a hospital's reverse proxy: one origin, and the name that the browser knows goes on to the service.
@@ -107,7 +107,7 @@ async def ohif(app: Path, dicomweb: str, token: str) -> AsyncIterator[Ohif]:
 
     async def proxied(request: web.Request) -> web.StreamResponse:
         headers = {name: request.headers[name] for name in _TO_US if name in request.headers}
-        headers |= {"Host": request.host, "Authorization": f"Bearer {token}"}
+        headers |= {"Host": request.host} | ({"Authorization": f"Bearer {token}"} if token else {})
         async with http.get(dicomweb + request.raw_path.removeprefix(ROOT), headers=headers) as answer:
             running.asked.append((request.path_qs, answer.status))
             kept = {name: answer.headers[name] for name in _TO_OHIF if name in answer.headers}
