@@ -66,10 +66,8 @@ def fetched(folder: Path) -> Path:
     app = folder / PACKAGE.replace("/", "-")
     if not app.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        packed = [*npm("pack", "--silent", PACKAGE)]
-        said = subprocess.run(
-            packed, cwd=folder, env=environment(), check=True, capture_output=True, text=True
-        )
+        pack = npm("pack", "--silent", PACKAGE)
+        said = subprocess.run(pack, cwd=folder, env=environment(), check=True, capture_output=True, text=True)
         archive = folder / said.stdout.split()[-1]
         if base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode() != SHA512:
             raise ValueError(f"{PACKAGE} is not what it was")
