@@ -87,7 +87,7 @@ async def signed_in(new_page: NewPage, site: Site, login: str, **options: Any) -
     await page.fill("[name=login]", login)
     await page.fill("[name=password]", PASSWORD)
     await page.click("form[action='/sign-in'] [type=submit]")
-    await page.wait_for_url("**/")
+    await page.wait_for_url(lambda url: not url.endswith("/sign-in"))
     return page
 
 

@@ -27,6 +27,7 @@ def document(source: Source, pdf: bytes, at: dt.datetime, **named: Any) -> Datas
     ds.SOPInstanceUID = named["sop_instance_uid"]
     ds.SeriesInstanceUID = named["series_instance_uid"]
     ds.SeriesNumber, ds.InstanceNumber = named["series_number"], named["instance_number"]
+    ds.SeriesDescription = named["series_description"]
     ds.Modality = "DOC"
     ds.ConversionType = "WSD"
     ds.Manufacturer = named["manufacturer"]

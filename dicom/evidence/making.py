@@ -16,6 +16,14 @@ from dicom.evidence.sources import Source, source
 
 Json = dict[str, Any]
 MANUFACTURER: Final = "hoichan"
+# Series Description: all that a viewer's list says of a series without images.
+_TITLES: Final = {
+    "report": "Bản đo",
+    "selection": "Ảnh chính",
+    "presentation": "Hình vẽ",
+    "minutes": "Biên bản hội chẩn",
+}
+_TITLE_LENGTH: Final = 64  # of a value of LO (PS3.5 6.2)
 
 
 def make(kind: str, images: list[Json], order: Json, pdf: bytes = b"") -> bytes:
@@ -37,6 +45,7 @@ def _made(kind: str, sources: dict[str, Source], order: Json, pdf: bytes, at: dt
     named = {
         "series_instance_uid": order["series_uid"],
         "series_number": order["number"],
+        "series_description": _title(kind, order["person"]["name"]),
         "sop_instance_uid": order["sop_uid"],
         "instance_number": 1,
         "manufacturer": MANUFACTURER,
@@ -61,6 +70,13 @@ def _made(kind: str, sources: dict[str, Source], order: Json, pdf: bytes, at: dt
         **named,
         **more,
     )
+
+
+def _title(kind: str, name: str) -> str:
+    """A report says whose it is, for there may be several."""
+    family, given, middle = (*name.split("^"), "", "")[:3]
+    who = " ".join(word for word in (family, middle, given) if word)
+    return (f"{_TITLES[kind]}: {who}" if kind == "report" else _TITLES[kind])[:_TITLE_LENGTH]
 
 
 def _date(ds: Dataset, at: dt.datetime) -> None:

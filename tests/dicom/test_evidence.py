@@ -121,6 +121,28 @@ async def test_evidence_is_valid_beside_what_the_image_itself_lacks(
     )
 
 
+@pytest.mark.parametrize(
+    ("kind", "title"),
+    [
+        ("report", "Bản đo: Lê Thị Hoa"),
+        ("selection", "Ảnh chính"),
+        ("presentation", "Hình vẽ"),
+        ("minutes", "Biên bản hội chẩn"),
+    ],
+)
+async def test_a_list_of_series_says_what_it_is_and_whose(sandbox: Sandbox, kind: str, title: str) -> None:
+    image = await an_image(sandbox, "CT")
+    made = dcmread(io.BytesIO(await image.made(sandbox, kind)))
+    assert (made.SeriesDescription, made.SpecificCharacterSet) == (title, "ISO_IR 192")
+
+
+async def test_a_long_name_does_not_make_a_value_too_long(sandbox: Sandbox) -> None:
+    image = await an_image(sandbox, "CT")
+    person = {"name": f"Lê^Hoa^{'Thị ' * 20}", "hospital": ""}
+    made = dcmread(io.BytesIO(await image.made(sandbox, "report", person=person)))
+    assert len(made.SeriesDescription) <= 64
+
+
 def test_the_validator_sees_what_is_wrong(tmp_path: Path) -> None:
     ds = dcmread(get_testdata_file("CT_small.dcm"))
     del ds.SeriesInstanceUID
