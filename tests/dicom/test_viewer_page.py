@@ -31,6 +31,7 @@ from signaling.fields import TOOLS, Mark, View
 from tests.dicom.builders import a_hostile_file
 from tests.dicom.reference import grey8
 from tests.dicom.viewer_site import Site, a_site
+from tests.weakline import a_weak_line
 
 WEB = Path(__file__).parents[2] / "web"
 DESKTOP: Any = {"viewport": {"width": 1366, "height": 768}}
@@ -593,6 +594,51 @@ async def test_what_the_line_lost_comes_by_itself_once_it_is_back(desk: Desk, he
             await asyncio.sleep(0.05)
     await page.unroute("**/frames**")
     await _shelved(page, SLICES)
+
+
+async def test_a_slice_that_was_scrolled_past_comes_small_all_the_same(desk: Desk, head: list[Path]) -> None:
+    desk.site.shelf = "a word"
+    await _put(desk, *head)
+    went_on = asyncio.Event()
+    times_asked = 0
+
+    async def hold(route: Route) -> None:
+        nonlocal times_asked
+        url = route.request.url
+        if f"/instances/{SLICES}/" in url:
+            times_asked += 1
+            await (route.continue_() if times_asked == 1 else route.abort())
+            return
+        if "/instances/1/" not in url:
+            await went_on.wait()
+        await route.continue_()
+
+    async with a_weak_line(bps=1e8, rtt_s=0) as line:
+        page = await desk.new_page(**DESKTOP, proxy=line.proxy)
+        await page.route("**/frames**", hold)
+        await page.goto(desk.url)
+        await page.wait_for_selector('.viewer[data-loaded="full"]')
+        first = (await _view(page))["sop"]
+        await page.evaluate(
+            """first => new MutationObserver((_, observer) => {
+              const { sop, loaded } = document.querySelector(".viewer").dataset;
+              if (sop === first || !loaded) return;
+              observer.disconnect();
+              window.passed = loaded;
+              document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "Home", bubbles: true }));
+            }).observe(document, { subtree: true, attributes: true, attributeFilter: ["data-loaded"] })""",
+            first,
+        )
+        line.down.bps = 30e3
+        await page.keyboard.press("End")
+        await page.wait_for_function("() => window.passed")
+        assert await page.evaluate("window.passed") == "quick"
+        await _shown_as(page, first)
+        line.down.bps = 1e8
+        went_on.set()
+        async with asyncio.timeout(30):
+            while len((await page.evaluate(_SHELF))["facts"]["keys"]) < SLICES:
+                await asyncio.sleep(0.1)
 
 
 async def test_the_shelf_lets_go_what_was_not_used_for_longest(desk: Desk) -> None:
