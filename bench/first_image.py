@@ -10,14 +10,12 @@ from collections.abc import AsyncIterator
 
 from playwright.async_api import Page, expect
 
-from bench.data import SLICES, ct_series
+from bench.data import SLICES
 from bench.measured import Measured
-from bench.product import until_encoded
-from bench.twosites import two_sites
+from bench.twosites import send_ct, two_sites
 
 TURNS = 5
 LINE = {"offline": False, "latency": 80, "downloadThroughput": 1e6 / 8, "uploadThroughput": 1e6 / 8}
-UPLOAD_MS = 300_000
 WATCH = """
 window.shown = {};
 new MutationObserver(() => {
@@ -30,11 +28,7 @@ new MutationObserver(() => {
 
 async def run() -> AsyncIterator[Measured]:
     async with two_sites(WATCH) as sites:
-        await sites.doctor.goto(sites.room.removesuffix("/room"))
-        await sites.doctor.locator("#upload input[type=file]").first.set_input_files(ct_series())
-        # The made CT names somebody else than the demo's case: its doctor says that it is hers.
-        await sites.doctor.get_by_role("button", name="Đúng người bệnh").click(timeout=UPLOAD_MS)
-        await until_encoded(sites.data, SLICES)
+        await send_ct(sites)
         turns = [await _turn(sites.host, sites.room) for _ in range(TURNS)]
         for name, what in (("first", "first-image"), ("full", "first-image-full")):
             took = statistics.median(turn[name] / 1000 for turn in turns)
