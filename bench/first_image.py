@@ -19,12 +19,10 @@ from yarl import URL
 from bench.cornerstone3d import cornerstone
 from bench.data import SLICES, ct_series
 from bench.measured import Measured
-from bench.product import until_encoded
-from bench.twosites import two_sites
+from bench.twosites import send_ct, two_sites
 
 TURNS = 5
 LINE = {"offline": False, "latency": 80, "downloadThroughput": 1e6 / 8, "uploadThroughput": 1e6 / 8}
-UPLOAD_MS = 300_000
 WATCH = """
 window.shown = {};
 new MutationObserver(() => {
@@ -38,11 +36,7 @@ new MutationObserver(() => {
 async def run() -> AsyncIterator[Measured]:
     files = ct_series()
     async with two_sites(WATCH) as sites, cornerstone(files) as ways:
-        await sites.doctor.goto(sites.room.removesuffix("/room"))
-        await sites.doctor.locator("#upload input[type=file]").first.set_input_files(files)
-        # The made CT names somebody else than the demo's case: its doctor says that it is hers.
-        await sites.doctor.get_by_role("button", name="Đúng người bệnh").click(timeout=UPLOAD_MS)
-        await until_encoded(sites.data, SLICES)
+        await send_ct(sites)
         image, viewer = dcmread(files[0]), sites.host.locator(".viewer").first
         ours: dict[str, list[float]] = {"first": [], "full": []}
         theirs: dict[str, list[float]] = {way: [] for way in ways}

@@ -10,12 +10,15 @@ from pathlib import Path
 
 from playwright.async_api import Browser, Page, ViewportSize, async_playwright
 
+from bench.data import SLICES, ct_series
 from bench.page import sign_in
+from bench.product import until_encoded
 from tests.conftest import CHROMIUM_FLAGS
 from tests.product import Site, hoichan
 from tests.services import program
 
 HOST_LOGIN, DOCTOR_LOGIN = "chuyengia", "bacsi.huyen"
+UPLOAD_MS = 300_000
 VIEWPORT: ViewportSize = {"width": 1366, "height": 768}
 
 
@@ -50,6 +53,15 @@ async def two_sites(script: str, *, with_images: bool = False) -> AsyncIterator[
                 raise RuntimeError("no room of the demo is open now")
             yield TwoSites(host, doctor, site.url + check.removesuffix("/check") + "/room", site.data)
             await chromium.close()
+
+
+async def send_ct(sites: TwoSites) -> None:
+    """Bring the CT of `bench.data` into the room as its doctor does, and wait until all of it is made ready."""
+    await sites.doctor.goto(sites.room.removesuffix("/room"))
+    await sites.doctor.locator("#upload input[type=file]").first.set_input_files(ct_series())
+    # The made CT names somebody else than the demo's case: its doctor says that it is hers.
+    await sites.doctor.get_by_role("button", name="Đúng người bệnh").click(timeout=UPLOAD_MS)
+    await until_encoded(sites.data, SLICES)
 
 
 async def _page(chromium: Browser, site: Site, script: str, login: str) -> Page:

@@ -31,6 +31,7 @@ from signaling.fields import TOOLS, Mark, View
 from tests.dicom.builders import a_hostile_file
 from tests.dicom.reference import grey8
 from tests.dicom.viewer_site import Site, a_site
+from tests.weakline import a_weak_line
 
 WEB = Path(__file__).parents[2] / "web"
 DESKTOP: Any = {"viewport": {"width": 1366, "height": 768}}
@@ -595,6 +596,51 @@ async def test_what_the_line_lost_comes_by_itself_once_it_is_back(desk: Desk, he
     await _shelved(page, SLICES)
 
 
+async def test_a_slice_that_was_scrolled_past_comes_small_all_the_same(desk: Desk, head: list[Path]) -> None:
+    desk.site.shelf = "a word"
+    await _put(desk, *head)
+    went_on = asyncio.Event()
+    times_asked = 0
+
+    async def hold(route: Route) -> None:
+        nonlocal times_asked
+        url = route.request.url
+        if f"/instances/{SLICES}/" in url:
+            times_asked += 1
+            await (route.continue_() if times_asked == 1 else route.abort())
+            return
+        if "/instances/1/" not in url:
+            await went_on.wait()
+        await route.continue_()
+
+    async with a_weak_line(bps=1e8, rtt_s=0) as line:
+        page = await desk.new_page(**DESKTOP, proxy=line.proxy)
+        await page.route("**/frames**", hold)
+        await page.goto(desk.url)
+        await page.wait_for_selector('.viewer[data-loaded="full"]')
+        first = (await _view(page))["sop"]
+        await page.evaluate(
+            """first => new MutationObserver((_, observer) => {
+              const { sop, loaded } = document.querySelector(".viewer").dataset;
+              if (sop === first || !loaded) return;
+              observer.disconnect();
+              window.passed = loaded;
+              document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "Home", bubbles: true }));
+            }).observe(document, { subtree: true, attributes: true, attributeFilter: ["data-loaded"] })""",
+            first,
+        )
+        line.down.bps = 30e3
+        await page.keyboard.press("End")
+        await page.wait_for_function("() => window.passed")
+        assert await page.evaluate("window.passed") == "quick"
+        await _shown_as(page, first)
+        line.down.bps = 1e8
+        went_on.set()
+        async with asyncio.timeout(30):
+            while len((await page.evaluate(_SHELF))["facts"]["keys"]) < SLICES:
+                await asyncio.sleep(0.1)
+
+
 async def test_the_shelf_lets_go_what_was_not_used_for_longest(desk: Desk) -> None:
     page = await desk.new_page(**DESKTOP)
     await page.goto(desk.url)
@@ -821,6 +867,210 @@ async def test_an_irregular_stack_is_not_cut_and_says_why(desk: Desk, head: list
     await expect(page.get_by_text("khoảng cách giữa các lát không đều, hoặc thiếu lát")).to_be_visible()
     await page.get_by_role("button", name="Đóng").first.click()
     assert len(await _cells(page)) == 1
+
+
+# --- other modalities: real MR and CR ---
+
+# Where the line of another cell's image lies on a cell, in CSS pixels: on the second of its canvases.
+_LINE = """async at => {
+  await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+  const canvas = document.querySelectorAll(".viewer-stage")[at].querySelectorAll(".viewer-canvas")[1];
+  const { width, height } = canvas;
+  const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+  const found = [];
+  for (let i = 0; i < data.length; i += 4)
+    if (data[i + 3] > 200 && data[i + 1] > 200 && data[i] < 180) found.push([i / 4 % width, Math.floor(i / 4 / width)]);
+  return { width, height, found };
+}"""
+
+
+@dataclass(frozen=True)
+class Lying:
+    """How an image lies in the patient (PS3.3 C.7.6.2.1.1), in mm."""
+
+    origin: NDArray[np.float64]
+    axes: NDArray[np.float64]  # along a row, along a column
+    spacing: NDArray[np.float64]  # of columns, of rows
+    size: NDArray[np.float64]  # columns, rows
+
+    @classmethod
+    def of(cls, ds: pydicom.Dataset) -> Lying:
+        return cls(
+            np.array(ds.ImagePositionPatient, float),
+            np.array(ds.ImageOrientationPatient, float).reshape(2, 3),
+            np.array(ds.PixelSpacing, float)[::-1],
+            np.array([ds.Columns, ds.Rows], float),
+        )
+
+    @property
+    def normal(self) -> NDArray[np.float64]:
+        return np.cross(*self.axes)
+
+    def patient(self, points: NDArray[Any]) -> NDArray[np.float64]:
+        """Of image points, 0, 0 being the corner of the first pixel."""
+        return self.origin + ((points - 0.5) * self.spacing) @ self.axes
+
+    def image(self, places: NDArray[Any]) -> NDArray[np.float64]:
+        return (places - self.origin) @ self.axes.T / self.spacing + 0.5
+
+    def away(self, places: NDArray[Any]) -> NDArray[np.float64]:
+        away: NDArray[np.float64] = (places - self.origin) @ self.normal
+        return away
+
+    def corners(self) -> NDArray[np.float64]:
+        return self.patient(np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * self.size)
+
+
+def _letters_fit(said: str, way: NDArray[np.float64]) -> bool:
+    """The strongest side of the patient first, and none that the way does not go to."""
+    sides = ["RL"[int(way[0] > 0)], "AP"[int(way[1] > 0)], "FH"[int(way[2] > 0)]]
+    return said.startswith(sides[int(np.abs(way).argmax())]) and set(said) <= set(sides)
+
+
+async def _crosses_as_told(page: Page, at: int, here: Lying, active: Lying) -> bool:
+    """Hold the line on cell `at` against the place of its every pixel in the patient. False: there is none."""
+    layer = await page.evaluate(_LINE, at)
+    stage = np.array([layer["width"], layer["height"]])
+    line = np.array(layer["found"], float).reshape(-1, 2) + 0.5
+    way = np.cross(here.normal, active.normal)
+    sine = np.linalg.norm(way)
+    if sine < np.sin(np.radians(14)) or np.ptp(np.sign(here.away(active.corners()))) == 0:
+        assert len(line) == 0
+        return False
+    factor = (stage / here.size).min()
+    near = 3 * here.spacing[0] / factor  # mm that three pixels of the screen are
+    places = here.patient((line - stage / 2) / factor + here.size / 2)
+    assert np.abs(active.away(places)).max() < near * sine
+    points = active.image(places) * active.spacing
+    inside = np.minimum(points, active.size * active.spacing - points).min(axis=1)
+    assert inside.min() > -near
+    along = line @ (here.axes @ way)
+    for end in (along.argmin(), along.argmax()):  # the image's own end, or the cell's
+        assert inside[end] < near or np.minimum(line[end], stage - line[end]).min() < 3
+    return True
+
+
+async def test_planes_of_a_real_mr_cross_where_they_lie_in_the_patient(desk: Desk, tmp_path: Path) -> None:
+    # pydicom keeps these 16 pixels wide: over the field that they were acquired with, they cross again.
+    wide = {"5641": 256, "6935": 256, "6605": 256, "6273": 256}
+    turning = ("4558", "4528", "4588", "4467", "4618", "4678", "4648")
+    files = {}
+    for name in (*wide, *turning):
+        ds = pydicom.dcmread(get_testdata_file(name))
+        ds.PixelSpacing = [f"{mm * wide.get(name, 512) / 16:.6f}" for mm in ds.PixelSpacing]
+        path = tmp_path / f"{name}.dcm"
+        ds.save_as(path)
+        files[str(ds.SOPInstanceUID)] = ds
+        await _put(desk, path)
+    page = await desk.open()
+    await _full(page, 2)  # an MR of three series: two, those to scroll through first
+    await page.keyboard.press("q")
+    await page.get_by_role("button", name="2 hàng, 2 cột").click()
+    await _full(page, 3)
+    crossed = 0
+    for name in turning:
+        await _shown_as(page, pydicom.dcmread(get_testdata_file(name)).SOPInstanceUID)
+        await _full(page, 3)
+        cells = [files[sop] for sop in await _cells(page) if sop]
+        assert [ds.SeriesNumber for ds in cells] == [700, 1, 2]
+        assert await _seen(page) == _expected(grey8(cells[0], cells[0].pixel_array))
+        active, *others = [Lying.of(ds) for ds in cells]
+        for at, lying in enumerate((active, *others)):
+            for side, way in zip(("right", "bottom"), lying.axes, strict=True):
+                said = await page.locator(f".viewer-side-{side}").nth(at).inner_text()
+                assert _letters_fit(said, way), (name, at, side, said)
+        for at, lying in enumerate(others, 1):
+            crossed += await _crosses_as_told(page, at, lying, active)
+        await page.keyboard.press("ArrowDown")
+    assert crossed >= len(turning)
+
+
+async def test_oblique_stacks_scroll_together_along_their_own_normal(desk: Desk, tmp_path: Path) -> None:
+    name = get_testdata_file("4467")  # a real MR, 49° between coronal and sagittal
+    lying = Lying.of(pydicom.dcmread(name))
+    away: dict[str | None, float] = {}
+    for series, count, step, start in ((1, 9, 4.0, 0.0), (2, 5, 7.0, 1.2)):
+        for i in range(count):
+            ds = pydicom.dcmread(name)
+            place = lying.origin + (start + i * step) * lying.normal + 5 * series * lying.axes[0]
+            changes = {"ImagePositionPatient": [f"{mm:.5f}" for mm in place], "InstanceNumber": i + 1}
+            await _put(desk, _sequence(ds, series, tmp_path, **changes))
+            away[str(ds.SOPInstanceUID)] = start + i * step
+    page = await desk.open()
+    await _full(page, 2)
+    seen = set()
+    for i in range(9):
+        await _shown_as(page, f"2.25.78.1.{i + 1}")
+        left, right = await _cells(page)
+        others = [sop for sop in away if sop and sop.startswith("2.25.78.2.")]
+        if i > 0:
+            assert right == min(others, key=lambda sop: abs(away[sop] - away[left]))
+        seen.add(right)
+        await page.keyboard.press("ArrowDown")
+    assert len(seen) == 5
+
+
+async def test_x_rays_are_hung_in_pairs_and_say_their_sides_as_they_are_turned(desk: Desk) -> None:
+    files = [pydicom.dcmread(get_testdata_file(name)) for name in ("6154", "6247", "6278")]
+    await _put(desk, "6154", "6247", "6278")
+    page = await desk.open()
+    await _full(page, 2)
+    assert await _cells(page) == [str(ds.SOPInstanceUID) for ds in files[:2]]
+    sides = np.full((3, 3), "", object)
+    opposite = dict(zip("RLAPHF", "LRPAFH", strict=True))
+    right, bottom = files[0].PatientOrientation
+    sides[1, 2], sides[1, 0], sides[2, 1], sides[0, 1] = right, opposite[right], bottom, opposite[bottom]
+    places = {"left": (1, 0), "right": (1, 2), "top": (0, 1), "bottom": (2, 1)}
+    turns: tuple[tuple[str, Callable[[Any], Any]], ...] = (
+        ("f", lambda turned: turned),
+        ("r", lambda turned: np.rot90(turned, -1)),
+        ("h", np.fliplr),
+        ("r", lambda turned: np.rot90(turned, -1)),
+        ("v", np.flipud),
+    )
+    for at, ds in enumerate(files[:2]):
+        corner = page.locator(".viewer-top-right").nth(at)
+        await expect(corner).to_contain_text(f"{ds.BodyPartExamined} · {ds.ViewPosition}")
+        turned: Any = sides
+        for key, turn in turns:
+            await page.keyboard.press(key)
+            turned = turn(turned)
+            for side, place in places.items():
+                letter = page.locator(f".viewer-side-{side}").nth(at)
+                await expect(letter).to_have_text(turned[place])
+        assert await _seen(page) == _expected(grey8(ds, ds.pixel_array))
+        await page.keyboard.press("]")
+
+
+async def test_a_length_on_an_x_ray_says_where_its_mm_are_or_why_there_are_none(
+    desk: Desk, tmp_path: Path
+) -> None:
+    detector, calibrated = "mm trên tấm nhận ảnh, lớn hơn trong cơ thể", "theo hiệu chỉnh của máy"
+    none = "không có mm: ảnh không ghi kích thước điểm ảnh"
+    cases: list[tuple[str, dict[str, Any], list[float] | None, str]] = [
+        ("RG3_UNCR.dcm", {}, None, none),  # names no spacing at all
+        ("RG1_UNCR.dcm", {}, None, none),  # says 0
+        ("6154", {}, [0.1, 0.1], detector),
+        ("6154", {"PixelSpacing": [0.1, 0.1]}, [0.1, 0.1], detector),
+        ("6154", {"PixelSpacing": [0.08, 0.12]}, [0.08, 0.12], calibrated),
+        ("6154", {"PixelSpacing": [0.1, 0.1], "PixelSpacingCalibrationType": "FIDUCIAL"}, [0.1, 0.1], calibrated),
+        ("6154", {"ConversionType": "DF"}, None, "không có mm: ảnh chụp lại, không có tỉ lệ thật"),
+    ]  # fmt: skip
+    for study, (name, changes, _, _) in enumerate(cases, 1):
+        ds = pydicom.dcmread(get_testdata_file(name))
+        changes = {**changes, "StudyInstanceUID": f"2.25.81.{study}"}
+        await _put(desk, _sequence(ds, study, tmp_path, **changes))
+    page = await desk.open()
+    for study, (name, _, spacing, says) in enumerate(cases, 1):
+        await page.select_option(".viewer-strip select", str(study))
+        await _shown_as(page, f"2.25.78.{study}.1")
+        await _draw(page, "l", (0.3, 0.35, 0.6, 0.6))
+        a, b = np.array((await _told(page, "mark"))[-1]["points"])
+        rows_mm, columns_mm = spacing or (1, 1)
+        text, [length] = await _said(page)
+        assert abs(length - np.hypot(*((b - a) * [columns_mm, rows_mm]))) < (0.051 if spacing else 0.51), name
+        assert says in text, (study, text)
+        assert bool(re.search(r"\d mm", text)) == (spacing is not None)
 
 
 async def test_suv_is_said_of_a_pet_or_why_not(desk: Desk, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import { element } from "../dom";
 import { t } from "../text";
 import { edges, fitScale } from "./geometry";
 import type { Size } from "./geometry";
-import type { Manifest, Patient, Series } from "./manifest";
+import type { Instance, Manifest, Patient, Series } from "./manifest";
 import type { Model } from "./model";
 import { decimal } from "./numbers";
 import type { Point, View } from "./state";
@@ -38,7 +38,7 @@ export class Corners {
       return;
     }
     this.write("top-left", [manifest.patient.name.toLocaleUpperCase("vi"), patientLine(manifest), otherPatientLine(model)]);
-    this.write("top-right", [dateText(manifest.date), manifest.description, series.body_part, lateralityText(slice.image.laterality)]);
+    this.write("top-right", [dateText(manifest.date), manifest.description, takenLine(series, slice.image), lateralityText(slice.image.laterality)]);
     this.write("bottom-left", [seriesLine(series), imageLine(model), thicknessLine(model)]);
     this.write("bottom-right", [mirrorLine(model.view), shownLine(model, viewport), planeLine(model) || loadedText(loaded), filmLine(model), t("hỗ trợ hội chẩn, không dùng để chẩn đoán")]);
     const letters = edges(slice.facts, slice.image, model.view);
@@ -167,6 +167,11 @@ export function otherPatientLine({ manifest, slice }: Model): string {
 
 export function filmLine({ slice }: Model): string {
   return slice?.image.is_film ? t("Ảnh chụp phim: không dùng để đo") : "";
+}
+
+/** "CHEST · PA": a heart is larger on AP than on PA. */
+function takenLine({ body_part }: Series, { view_position }: Instance): string {
+  return [body_part, view_position].filter(Boolean).join(" · ");
 }
 
 function lateralityText(laterality: string | null): string {

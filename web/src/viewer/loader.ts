@@ -11,7 +11,7 @@ import { together } from "./joined";
 import type { FrameRecord } from "./joined";
 import { Kept } from "./kept";
 import { NotLoaded } from "./manifest";
-import { next } from "./order";
+import { next, smallLevel } from "./order";
 import type { Next } from "./order";
 import type { Coded, CodedFacts, DecodedFrame } from "./pixels";
 import { Source } from "./source";
@@ -193,12 +193,18 @@ export class Loader {
         isBatchOut: this.batch !== null,
         batch: this.batchFor(answerMs),
         room: this.kept.room,
-        hasSmall: (slice) => this.kept.peek(slice.id) !== null || this.isOut(slice, this.decoding, this.noSmaller),
+        hasSmall: (slice) => this.hasSmall(slice) || this.isOut(slice, this.decoding, this.noSmaller),
         hasWhole: (slice) => this.isFull(slice) || this.isOut(slice),
       });
       if (!found) return;
       this.follow(found);
     }
+  }
+
+  /** What was drawn of a frame that was scrolled past may be coarser than that. */
+  private hasSmall(slice: Slice): boolean {
+    const there = this.peek(slice);
+    return there !== null && there.level <= smallLevel(slice.image);
   }
 
   /** On its way, or not worth another try now. */
