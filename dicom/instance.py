@@ -47,6 +47,12 @@ REASONS: Final[dict[str, str]] = {
     "wrong-study": later(
         "Ảnh thuộc ca chụp khác với ca được nêu khi gửi. Hãy gửi lại vào đúng ca chụp của ảnh."
     ),
+    "wrong-bulk": later(
+        "Phần dữ liệu kèm theo (bulk data) bị thiếu, trùng, hoặc không ảnh nào nêu. Hãy gửi lại toàn bộ ảnh."
+    ),
+    "unsupported-bulk": later(
+        "Phần dữ liệu ảnh kèm theo có kiểu nén không nhận ở đây. Hãy gửi tệp DICOM (application/dicom)."
+    ),
     "not-a-photo": later("Tệp này không phải ảnh chụp JPG hoặc PNG. Hãy chọn ảnh chụp phim rồi gửi lại."),
     "photo-heic": later(
         "Ảnh HEIC của iPhone chưa đọc được ở đây. Vào Cài đặt > Camera > Định dạng, chọn “Tương thích nhất” "

@@ -30,6 +30,7 @@ from dicom.instance import BadInstance
 FUNCTIONS: Final[dict[str, str]] = {
     "summarise": "dicom.parsing:summarise",
     "capture": "dicom.film:capture",
+    "data_sets": "dicom.described:data_sets",
     "encode_frames": "dicom.pyramid:encode_frames",
     "picture": "dicom.thumbnail:picture",
     "thumbnail": "dicom.thumbnail:thumbnail",

@@ -1,7 +1,8 @@
 """STOW-RS (PS3.18 10.5): instances come in part by part, are checked in the sandbox, and kept durably.
 
-No instance is held in memory. The answer is given when all that it says is stored is on the disk and in the
-index; what is refused is named with its reason.
+They are files, or metadata with bulk data, of which files are made first. No instance is held in memory.
+The answer is given when all that it says is stored is on the disk and in the index; what is refused is named with
+its reason.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 
 from aiohttp import hdrs, web
@@ -22,6 +24,7 @@ from dicom.store import BlobWriter
 from dicom.texts import later
 from dicom.web.accept import DICOM, JSON, MULTIPART, Offer, choose, media
 from dicom.web.archive import Archive
+from dicom.web.described import Described, Kept, Request
 from dicom.web.parts import Parts
 
 _log = logging.getLogger(__name__)
@@ -29,18 +32,22 @@ _log = logging.getLogger(__name__)
 MAX_INSTANCE_BYTES = 1 << 30
 MAX_REQUEST_BYTES = 2 << 30
 MAX_INSTANCES = 10_000
+MAX_PARTS = 2 * MAX_INSTANCES  # metadata and bulk data
 BATCH = 100  # instances of one transaction
 AT_ONCE = 4  # instances of one request that are checked and flushed while the next come in
 OFFERS = (Offer(JSON), Offer("application/json"))
+XML = "application/dicom+xml"
 
 # Failure Reason (PS3.18 table I.2-2, PS3.4 table B.2-1) of what BadInstance says.
 CANNOT_UNDERSTAND, DOES_NOT_MATCH, OUT_OF_RESOURCES = 0xC000, 0xA900, 0xA700
 DUPLICATE, NO_SUCH_CLASS, PROCESSING_FAILURE = 0x0111, 0x0122, 0x0110
+NO_SUCH_SYNTAX = 0xC122
 REASONS = {
     "not-dicom": CANNOT_UNDERSTAND,
     "truncated": CANNOT_UNDERSTAND,
     "malformed": CANNOT_UNDERSTAND,
     "empty": CANNOT_UNDERSTAND,
+    "wrong-bulk": CANNOT_UNDERSTAND,
     "bad-identifiers": DOES_NOT_MATCH,
     "wrong-pixels": DOES_NOT_MATCH,
     "wrong-study": DOES_NOT_MATCH,
@@ -50,6 +57,7 @@ REASONS = {
     "unavailable": OUT_OF_RESOURCES,
     "instance-differs": DUPLICATE,
     "dicomdir": NO_SUCH_CLASS,
+    "unsupported-bulk": NO_SUCH_SYNTAX,
 }
 
 
@@ -119,14 +127,18 @@ class Stow:
         scope = await self._archive.ports.scope(request)
         if not scope.may_store:
             raise NotAllowed(later("Ở đây chỉ được xem ảnh. Hãy gửi ảnh vào kho của bệnh viện mình."))
-        boundary = _boundary(request)
-        storing = _Storing(
-            self._archive, scope, request.match_info.get("study"), self._archive.ports.person(request)
-        )
-        report = await storing.all(Parts(request.content, boundary))
+        kind, boundary = _body(request)
+        study_uid, parts = request.match_info.get("study"), Parts(request.content, boundary)
+        storing = _Storing(self._archive, scope, study_uid, self._archive.ports.person(request))
+        root = self._archive.root(request)
+        if kind == JSON:
+            base = f"{root}/studies" if study_uid is None else f"{root}/studies/{study_uid}"
+            report = await storing.all(storing.described(parts, base))
+        else:
+            report = await storing.all(storing.files(parts))
         if not report.stored and not report.failed:
             raise Malformed(later("Không có ảnh nào trong nội dung gửi lên. Hãy chọn ảnh rồi gửi lại."))
-        body = report.dumps(self._archive.root(request))
+        body = report.dumps(root)
         return web.Response(body=body, content_type=JSON, status=report.status)
 
 
@@ -140,33 +152,66 @@ class _Storing:
         self._sender = sender
         self._free = asyncio.Semaphore(AT_ONCE)
         self._checking: list[asyncio.Task[Outcome]] = []
+        self._refused: list[Failed] = []  # without a file
         self._size_bytes = 0
         self._report = Report()
 
-    async def all(self, parts: Parts) -> Report:
-        """Take in all parts. Whatever ends it, no check goes on alone."""
+    async def all(self, taking: Coroutine[None, None, None]) -> Report:
+        """Take in all instances. Whatever ends it, no check goes on alone."""
         try:
-            count = 0
-            while (headers := await parts.next()) is not None:
-                count += 1
-                if count > MAX_INSTANCES:
-                    raise TooLarge(later("Quá nhiều ảnh trong một lần gửi. Hãy chia thành nhiều lần."))
-                await self._free.acquire()
-                writer = self._ports.store.new(self._scope.owner_id)
-                try:
-                    refused = await self._receive(parts, headers, writer)
-                except BaseException:
-                    writer.discard()
-                    raise
-                self._checking.append(asyncio.create_task(self._check(writer, refused)))
-                if len(self._checking) == BATCH:
-                    await self._commit()
+            await taking
             await self._commit()
         finally:
             for task in self._checking:
                 task.cancel()
             await asyncio.gather(*self._checking, return_exceptions=True)
         return self._report
+
+    async def files(self, parts: Parts) -> None:
+        """Take in instances that are one Part 10 file each."""
+        count = 0
+        while (headers := await parts.next()) is not None:
+            count += 1
+            if count > MAX_INSTANCES:
+                raise TooLarge(later("Quá nhiều ảnh trong một lần gửi. Hãy chia thành nhiều lần."))
+            await self._free.acquire()
+            writer = self._ports.store.new(self._scope.owner_id)
+            try:
+                refused = await self._receive(parts, headers, writer)
+            except BaseException:
+                writer.discard()
+                raise
+            await self._begin(self._check(writer, refused))
+
+    async def described(self, parts: Parts, base: str) -> None:
+        """Take in instances that are metadata and bulk data. `base`: what relative addresses stand on."""
+        made_bytes = 0
+        with self._ports.store.new(self._scope.owner_id) as spool:
+            request = Request(spool)
+            try:
+                await request.receive(parts, MAX_REQUEST_BYTES, MAX_PARTS)
+            except BadInstance as bad:
+                self._refused.append(_failed(bad.code, spool))
+                return
+            for instance in await request.described(self._ports.sandbox, base, MAX_INSTANCES):
+                made_bytes += instance.size_bytes  # of one part perhaps, which many name
+                is_too_large = instance.size_bytes > MAX_INSTANCE_BYTES or made_bytes > MAX_REQUEST_BYTES
+                if refused := instance.refused or ("too-large" if is_too_large else ""):
+                    self._refused.append(_failed(refused, instance.source, instance.names))
+                    continue
+                await self._free.acquire()
+                writer = self._ports.store.new(self._scope.owner_id)
+                try:
+                    unwritten = await _written(request, instance, writer)
+                except BaseException:
+                    writer.discard()
+                    raise
+                await self._begin(self._check(writer, unwritten, instance.names))
+
+    async def _begin(self, checking: Coroutine[None, None, Outcome]) -> None:
+        self._checking.append(asyncio.create_task(checking))
+        if len(self._checking) == BATCH:
+            await self._commit()
 
     async def _receive(self, parts: Parts, headers: dict[str, str], writer: BlobWriter) -> BadInstance | None:
         """Write one part to its file; what is no instance or cannot be kept is skipped to its end."""
@@ -188,8 +233,10 @@ class _Storing:
                 writer.skip(chunk)
         return refused
 
-    async def _check(self, writer: BlobWriter, refused: BadInstance | None) -> Outcome:
-        """Look at one received file and make it durable, or forget it."""
+    async def _check(
+        self, writer: BlobWriter, refused: BadInstance | None, names: tuple[str, str] = ("", "")
+    ) -> Outcome:
+        """Look at one received file and make it durable, or forget it. `names`: SOP class and instance, if known."""
         try:
             with writer:
                 if refused is not None:
@@ -198,13 +245,13 @@ class _Storing:
                     # Before it is durable: the same bytes may already lie there, rightly, and must stay.
                     summary = await self._ports.sandbox.summarise(writer.path)
                     if summary.study_uid != self._study_uid:
-                        return _failed("wrong-study", writer, summary)
+                        return _failed("wrong-study", writer, _names(summary))
                 received = await ingest.check(writer, self._ports.sandbox)
         except BadInstance as bad:
-            return _failed(bad.code, writer)
+            return _failed(bad.code, writer, names)
         except OSError:
             _log.exception("a received instance could not be kept")
-            return _failed("unavailable", writer)
+            return _failed("unavailable", writer, names)
         finally:
             self._free.release()
         return received
@@ -214,11 +261,12 @@ class _Storing:
         outcomes = [await task for task in self._checking]
         self._checking.clear()
         received = [outcome for outcome in outcomes if isinstance(outcome, Received)]
-        failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
+        failed = [*self._refused, *(outcome for outcome in outcomes if isinstance(outcome, Failed))]
+        self._refused.clear()
         committed = await self._ports.commit(self._scope, received, "stow", self._sender) if received else []
         for instance, where in zip(received, committed, strict=True):
             if where.differs:
-                failed.append(_failed("instance-differs", instance, instance.summary))
+                failed.append(_failed("instance-differs", instance, _names(instance.summary)))
                 await asyncio.to_thread(self._ports.store.delete, instance.blob)
             else:
                 self._report.stored.append(instance)
@@ -227,17 +275,35 @@ class _Storing:
         self._report.failed += failed
 
 
-def _failed(code: str, file: BlobWriter | Received, summary: Summary | None = None) -> Failed:
-    quarantined = Quarantined(code, file.size_bytes, file.sha256)
-    if summary is None:
-        return Failed(code, quarantined)
-    return Failed(code, quarantined, summary.sop_class_uid, summary.sop_uid)
+async def _written(request: Request, instance: Described, writer: BlobWriter) -> BadInstance | None:
+    """Write an instance's file; what it is refused for where the disk takes no more."""
+    try:
+        await request.write(instance, writer)
+    except OSError:
+        _log.exception("a described instance could not be written")
+        return BadInstance("unavailable")
+    return None
 
 
-def _boundary(request: web.Request) -> str:
-    """The boundary of the body's parts. Raises UnsupportedMedia, Malformed or TooLarge before it is read."""
+def _failed(code: str, file: BlobWriter | Received | Kept, names: tuple[str, str] = ("", "")) -> Failed:
+    return Failed(code, Quarantined(code, file.size_bytes, file.sha256), *names)
+
+
+def _names(summary: Summary) -> tuple[str, str]:
+    return summary.sop_class_uid, summary.sop_uid
+
+
+def _body(request: web.Request) -> tuple[str, str]:
+    """What the body's parts are, and their boundary. Raises UnsupportedMedia, Malformed or TooLarge."""
     asked = media(request.headers.get(hdrs.CONTENT_TYPE, ""))
-    if asked.media_type != MULTIPART or asked.parameters.get("type", DICOM).lower() != DICOM:
+    kind = asked.parameters.get("type", DICOM).lower()
+    if asked.media_type == MULTIPART and kind == XML:
+        raise UnsupportedMedia(
+            later(
+                "Mô tả ảnh bằng XML không nhận ở đây. Hãy gửi application/dicom hoặc application/dicom+json."
+            )
+        )
+    if asked.media_type != MULTIPART or kind not in (DICOM, JSON):
         raise UnsupportedMedia(
             later("Ảnh phải được gửi dưới dạng multipart/related với type=application/dicom.")
         )
@@ -248,7 +314,7 @@ def _boundary(request: web.Request) -> str:
     boundary = asked.parameters.get("boundary", "")
     if not 1 <= len(boundary) <= 70 or not boundary.isascii():
         raise Malformed(later("Nội dung gửi lên thiếu boundary. Hãy gửi lại bằng phần mềm hỗ trợ DICOMweb."))
-    return boundary
+    return kind, boundary
 
 
 def _reference(received: Received, root: str) -> dict[str, Element]:

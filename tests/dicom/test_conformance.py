@@ -10,11 +10,12 @@ from typing import Any, cast
 
 from pydicom.uid import AllTransferSyntaxes, ExplicitVRBigEndian
 
-from dicom import query
+from dicom import described, query
 from dicom.gateway import SERVICES, Limits, commitment, contexts, identifier, identity, pdu
 from dicom.gateway.command import Field, Status
 from dicom.query import ATTRIBUTES
 from dicom.store import BlobStore
+from dicom.web import described as web_described
 from dicom.web import frames, routes, stow
 
 STATEMENT = (Path(__file__).parents[2] / "dicom" / "CONFORMANCE.md").read_text()
@@ -91,5 +92,8 @@ def test_every_status_and_reason_is_named() -> None:
 
 def test_the_limits_of_storing_are_those_that_are_held() -> None:
     values = {name: int(value.split()[0]) for name, value in rows("4.4", 0)}
-    assert list(values.values()) == [stow.MAX_INSTANCE_BYTES, stow.MAX_REQUEST_BYTES, stow.MAX_INSTANCES]
+    assert list(values.values()) == [
+        *(stow.MAX_INSTANCE_BYTES, stow.MAX_REQUEST_BYTES, stow.MAX_INSTANCES),
+        *(web_described.MAX_METADATA_BYTES, stow.MAX_PARTS, described.MAX_DEPTH, described.MAX_MADE_BYTES),
+    ]
     assert f"transactions of at most {stow.BATCH}" in STATEMENT

@@ -449,7 +449,7 @@ async def test_each_instance_is_told_its_own_fate(web: DicomWeb) -> None:
     [
         ("application/dicom", b"x", 415),
         ("multipart/form-data; boundary=b", b"x", 415),
-        ('multipart/related; type="application/dicom+json"; boundary=b', b"x", 415),
+        ('multipart/related; type="application/dicom+xml"; boundary=b', b"x", 415),
         ('multipart/related; type="application/dicom"', b"x", 400),
         ('multipart/related; type="application/dicom"; boundary=b', b"--b\r\n", 400),
         ('multipart/related; type="application/dicom"; boundary=b', b"--b--\r\n", 400),
