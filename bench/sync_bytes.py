@@ -1,14 +1,16 @@
 """Bytes of reading together: what ten minutes of it put on the WebSocket of each of two browsers.
 
-The leader's hands follow a script with the proportions of a reading: of 24 seconds 9 are movement (three runs
+The leader's hands follow a script with the proportions of a reading: of 24 seconds some 9 are movement (three runs
 through the stack by wheel, a way to the finding and round it, a window drag, a zoom, and in every second
 round a measurement), the rest is talk with the hand still. Five rounds are played in real time, each action at its own
-second, since the room sends by time (at most so many views a second): two minutes, all different in place, and
-the bytes are reported times five. What is silent sends nothing, so nothing but the moving seconds counts.
+second, since the room sends by time (at most so many views a second): two minutes, each round at a place of its
+own, and the bytes are reported times five. Silence sends nothing, so the moving seconds alone count; hands that are
+late because the machine is busy move for longer, and cost more (952 kB where they were 4 s late, 824 at 0.5 s).
 
 Counted are the messages of images alone (views, pointer, marks and what answers them), both directions, with the
-header of each WebSocket frame; not those of the call, nor the line's own pings. A view is told by what changed in it
-since the one before: that is what a view costs that is sent whole each time.
+header of each WebSocket frame, as the page sees them: nothing compresses them (`signaling/endpoint.py`). Not counted
+are those of the call and the line's own pings. A view is told by what changed in it since the one before: that is
+what a view costs that is sent whole each time.
 """
 
 from __future__ import annotations
