@@ -1,4 +1,5 @@
-"""The DIMSE gateway: C-ECHO and C-STORE for the devices of hospitals (PS3.4 A, B).
+"""The DIMSE gateway for the devices of hospitals: C-ECHO, C-STORE, storage commitment (N-ACTION), and for those that
+may retrieve C-FIND, C-GET and C-MOVE (PS3.4 A, B, J, C).
 
 Its own small acceptor on asyncio instead of pynetdicom's: there every connection is two threads that poll, a
 length field is believed, and a data set is collected in memory. pynetdicom is our requestor.

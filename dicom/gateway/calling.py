@@ -20,7 +20,7 @@ from dicom.gateway.ports import Limits
 from dicom.pacs.network import Destination
 
 MAX_CONTEXTS: Final = 128
-_CONNECT_S: Final = 10
+CONNECT_S: Final = 10
 _RELEASE_S: Final = 5
 _READ_AHEAD_BYTES: Final = 256 << 10
 # What ends an association from the other side, or because of it.
@@ -43,7 +43,7 @@ async def call(
 ) -> Link:
     """An established association, to be given to `hang_up`. Raises CallFailed."""
     try:
-        async with asyncio.timeout(_CONNECT_S):
+        async with asyncio.timeout(CONNECT_S):
             reader, writer = await asyncio.open_connection(
                 to.address,
                 to.port,

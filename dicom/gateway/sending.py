@@ -21,7 +21,7 @@ from dicom.instance import BadInstance
 
 _VALUES_AT_ONCE: Final = 4  # read from the disk at once
 _HEAD_BYTES: Final = 64 << 10  # file meta information ends before
-_WARNINGS: Final = frozenset({0xB000, 0xB006, 0xB007})
+WARNINGS: Final = frozenset({0xB000, 0xB006, 0xB007})
 _MEDIUM: Final = 0  # Priority
 
 
@@ -86,7 +86,7 @@ class Sender:
         status = await self._answer_to(message_id)
         if status == Status.SUCCESS:
             return Outcome.COMPLETED
-        return Outcome.WARNING if status in _WARNINGS else Outcome.FAILED
+        return Outcome.WARNING if status in WARNINGS else Outcome.FAILED
 
     async def _copy(self, context_id: int, file: BinaryIO, left_bytes: int) -> None:
         most = pdu.value_bytes(self.link.data_bytes)

@@ -24,9 +24,10 @@ from dicom.pacs.contexts import FIND, GET, MOVE, VERIFICATION
 from dicom.pacs.failures import PacsFailure
 from dicom.pacs.found import MAX_ASKED, MAX_INSTANCES, MAX_TEXT, STUDY_KEYS
 
-_CONNECT_S: Final = 10
-_SUCCESS, _PENDING, _MOVE_DESTINATION_UNKNOWN, _SOME_FAILED = 0x0000, {0xFF00, 0xFF01}, 0xA801, 0xB000
-_WARNING: Final = 0xB  # Bxxx: taken, with something to say (PS3.7 C.5)
+CONNECT_S: Final = 10
+SUCCESS, PENDING, MOVE_DESTINATION_UNKNOWN, SOME_FAILED = 0x0000, {0xFF00, 0xFF01}, 0xA801, 0xB000
+WARNING: Final = 0xB  # Bxxx: taken, with something to say (PS3.7 C.5)
+REJECTIONS: Final = {(1, 3): "calling-title", (1, 7): "called-title", (3, 1): "busy", (3, 2): "busy"}
 _UIDS_AT_ONCE: Final = 50  # in one request at the image level
 _LISTED_AT_ONCE: Final = 500  # in one line to the parent
 _NOBODY: Final = "HOICHAN-TEST"
@@ -52,7 +53,7 @@ class Requestor:
         """Everything that a search and a retrieval need, without a patient."""
         service = GET if self.order["way"] == "get" else MOVE
         association = self._associate(contexts.services(VERIFICATION, FIND, service))
-        if association.send_c_echo().get("Status") not in {_SUCCESS, None}:
+        if association.send_c_echo().get("Status") not in {SUCCESS, None}:
             raise PacsFailure("rejected")
         self._must_offer(association, service, "no-retrieve")
         nobody = {"QueryRetrieveLevel": "STUDY", "PatientID": _NOBODY, "StudyInstanceUID": ""}
@@ -111,7 +112,7 @@ class Requestor:
             answer = association.send_c_store(dcmread(Path(self.order["folder"], name)))
             if "Status" not in answer:
                 raise PacsFailure("store-broken")
-            if answer.Status != _SUCCESS and answer.Status >> 12 != _WARNING:
+            if answer.Status != SUCCESS and answer.Status >> 12 != WARNING:
                 raise PacsFailure("store-refused")
             self.say(stored=name)
         association.release()
@@ -147,15 +148,15 @@ class Requestor:
             count = int(status.get("NumberOfCompletedSuboperations") or count)
             if self.order["way"] == "move":
                 self.say(moved=before + count)
-            if status.Status == _MOVE_DESTINATION_UNKNOWN:
+            if status.Status == MOVE_DESTINATION_UNKNOWN:
                 raise PacsFailure("move-destination")
-            if status.Status not in {_SUCCESS, _SOME_FAILED, *_PENDING}:
+            if status.Status not in {SUCCESS, SOME_FAILED, *PENDING}:
                 raise PacsFailure("retrieve-refused")
         return count
 
     def _store(self, event: evt.Event) -> int:
         self.kept(event.dataset_path)
-        return _SUCCESS
+        return SUCCESS
 
     def _instances(self, association: Association) -> Iterator[_Instance]:
         """Every instance of the study, series by series: the levels that each provider must know (PS3.4 C.6.2)."""
@@ -196,7 +197,7 @@ class Requestor:
         for status, answer in association.send_c_find(question, FIND):
             if "Status" not in status:
                 raise PacsFailure("broken")
-            if status.Status not in {_SUCCESS, *_PENDING}:
+            if status.Status not in {SUCCESS, *PENDING}:
                 raise PacsFailure("find-refused")
             if answer is not None:
                 count += 1
@@ -215,7 +216,7 @@ class Requestor:
     ) -> Association:
         """Open an association. Raises PacsFailure with what is in the way."""
         ae = AE(ae_title=self.order["calling"])
-        ae.connection_timeout, ae.acse_timeout = _CONNECT_S, _CONNECT_S
+        ae.connection_timeout, ae.acse_timeout = CONNECT_S, CONNECT_S
         ae.dimse_timeout, ae.network_timeout = self.order["longest_s"], self.order["idle_s"]
         connected: list[bool] = []
         rejections: list[A_ASSOCIATE_RJ] = []
@@ -250,7 +251,7 @@ class Requestor:
 
     def _is_listening(self) -> bool:
         try:
-            socket.create_connection((self.order["host"], self.order["port"]), _CONNECT_S).close()
+            socket.create_connection((self.order["host"], self.order["port"]), CONNECT_S).close()
         except OSError:
             return False
         return True
@@ -265,10 +266,7 @@ class _Instance:
 
 def _why(answer: A_ASSOCIATE_RJ) -> str:
     """Result Source and Reason/Diag. of an A-ASSOCIATE-RJ (PS3.8 9.3.4)."""
-    said = int(answer.source or 0), int(answer.reason_diagnostic or 0)
-    return {(1, 3): "calling-title", (1, 7): "called-title", (3, 1): "busy", (3, 2): "busy"}.get(
-        said, "rejected"
-    )
+    return REJECTIONS.get((int(answer.source or 0), int(answer.reason_diagnostic or 0)), "rejected")
 
 
 def _text(answer: Dataset, keyword: str) -> str:

@@ -16,7 +16,7 @@ from dicom.texts import later
 from dicom.web.accept import OCTETS, Offer, asked_for, choose
 from dicom.web.archive import Archive, Located, StudyRow
 from dicom.web.cache import Cache
-from dicom.web.send import Content, Part, send_bytes, send_parts
+from dicom.web.send import SAVED, Content, Part, send_bytes, send_parts
 
 IMPLICIT = "1.2.840.10008.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
@@ -105,9 +105,8 @@ class Frames:
         value = await self._value(located, element)
         offer = choose(request, _OCTETS)
         if not offer.is_multipart:
-            return await send_bytes(
-                request, self._archive.standing, OCTETS, value, f"{located.etag}.{element.replace('/', '.')}"
-            )
+            named = f"{located.etag}.{element.replace('/', '.')}"
+            return await send_bytes(request, self._archive.standing, OCTETS, value, named, SAVED)
         part = Part(OCTETS, f"{address}/bulkdata/{element}", len(value), value)
         return await send_parts(request, self._archive.standing, OCTETS, [part])
 

@@ -22,6 +22,7 @@ CHECKED = "private, no-cache"
 IMMUTABLE = "private, max-age=43200, immutable"  # as long as a sign-in lasts
 # A shared computer: what one person was shown is not another's, though the address is the same.
 VARY = "Accept, Accept-Encoding, Authorization, Cookie"
+SAVED = {"Content-Disposition": "attachment"}  # never shown, whatever it is
 BOUNDARY_BYTES = 16
 BUFFER_BYTES = 1 << 20  # of one connection, beside the system's own
 
@@ -101,7 +102,7 @@ async def send(request: web.Request, standing: bytes, part: Part, etag: str) -> 
         "Content-Type": part.content_type,
         "Content-Length": str(part.size_bytes),
         "Content-Location": part.location,
-        "Content-Disposition": "attachment",
+        **SAVED,
     }
     return await _stream(request, standing, headers, [part.content])
 
@@ -118,6 +119,7 @@ async def send_parts(
         "Content-Length": str(sum(map(len, heads)) + sum(part.size_bytes for part in parts) + len(end)),
         "Cache-Control": CHECKED,
         "Vary": VARY,
+        **SAVED,
     }
 
     contents: list[Content] = [

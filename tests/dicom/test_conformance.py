@@ -8,15 +8,32 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
 from pydicom.uid import AllTransferSyntaxes, ExplicitVRBigEndian
+from pynetdicom import AE
 
 from dicom import described, query
-from dicom.gateway import SERVICES, Limits, commitment, contexts, identifier, identity, pdu
+from dicom.gateway import (
+    SERVICES,
+    Limits,
+    calling,
+    commitment,
+    contexts,
+    identifier,
+    identity,
+    negotiation,
+    pdu,
+    sending,
+)
 from dicom.gateway.command import Field, Status
+from dicom.pacs import found, network, requestor
+from dicom.pacs.failures import FAILURES
 from dicom.query import ATTRIBUTES
 from dicom.store import BlobStore
 from dicom.web import described as web_described
 from dicom.web import frames, routes, stow
+from server import delivering
+from server.pacs import retrievals
 
 STATEMENT = (Path(__file__).parents[2] / "dicom" / "CONFORMANCE.md").read_text()
 
@@ -97,3 +114,71 @@ def test_the_limits_of_storing_are_those_that_are_held() -> None:
         *(web_described.MAX_METADATA_BYTES, stow.MAX_PARTS, described.MAX_DEPTH, described.MAX_MADE_BYTES),
     ]
     assert f"transactions of at most {stow.BATCH}" in STATEMENT
+
+
+def test_what_we_ask_a_pacs_for_is_what_is_said() -> None:
+    values = {name: value.rstrip("`") for name, value in rows("3.7")}
+    limits, ae = network.Limits(), AE()
+    timeouts = (limits.idle_s, limits.answer_s, limits.retrieval_s, limits.store_s)
+    name = "Silence before it is aborted; longest test or search; retrieval; sending"
+    assert values[name] == "; ".join(f"{value:g} s" for value in timeouts)
+    assert values["Time to connect and to associate"] == f"{requestor.CONNECT_S} s each"
+    assert values["Answers to one question"] == str(found.MAX_ASKED)
+    assert values["Instances of one study"] == str(found.MAX_INSTANCES)
+    assert values["Associations at once"].endswith(
+        f"at most {retrievals.AT_ONCE} of a hospital waiting or under way"
+    )
+    assert values["Maximum PDU"] == f"{ae.maximum_pdu_size} bytes"
+    named = values["Implementation class UID, version name"]
+    assert named.startswith(f"{ae.implementation_class_uid}, `{ae.implementation_version_name}`")
+    minutes = [str(round(wait.total_seconds() / 60)) for wait in delivering.AGAIN]
+    assert f"again after {', '.join(minutes[:-1])} and {minutes[-1]} minutes" in STATEMENT
+
+
+def test_what_we_propose_ourselves_holds_no_other_negotiation_than_is_said() -> None:
+    contexts_ = [negotiation.ProposedContext(1, contexts.COMMITMENT, (contexts.IMPLICIT_LITTLE,))]
+    asked = negotiation.request(
+        "PACS", "HOICHAN", contexts_, [negotiation.Role(contexts.COMMITMENT, False, True)]
+    )
+    assert bytes([0x53, 0]) + b"\0\x04" not in asked, "asynchronous operations window"
+    assert negotiation.read_request(asked[6:]).data_bytes == pdu.MAX_DATA_BYTES
+    assert identity.IMPLEMENTATION_CLASS_UID.encode() in asked
+    assert identity.IMPLEMENTATION_VERSION.encode() in asked
+    section = STATEMENT.split("\n### 3.1", 1)[1].split("\n###", 1)[0]
+    assert f"wait {calling.CONNECT_S} s for a connection" in section
+    assert f"{Limits().waiting_an_address} connections of one address" in section
+
+
+def test_the_statuses_that_we_are_answered_are_those_that_are_told_apart() -> None:
+    told: dict[str, list[tuple[set[int], str]]] = {}
+    for services, status, does in rows("3.9"):
+        values = {int(value, 16) for value in re.findall(r"0x[0-9A-F]{4}\b", status)}
+        for service in ["C-STORE of"] if " of " in services else re.findall(r"[CN]-[A-Z-]+[A-Z]", services):
+            told.setdefault(service, []).append((values, does))
+    good = {service: set().union(*(values for values, _ in said)) for service, said in told.items()}
+    ends = {requestor.SUCCESS, requestor.SOME_FAILED, *requestor.PENDING}
+    assert good["C-ECHO"] == {requestor.SUCCESS}
+    assert good["C-FIND"] == {requestor.SUCCESS, *requestor.PENDING}
+    assert good["C-GET"] == ends
+    assert good["C-MOVE"] == ends | {requestor.MOVE_DESTINATION_UNKNOWN}
+    assert good["C-STORE of"] == {Status.SUCCESS, *sending.WARNINGS}
+    assert good["N-EVENT-REPORT"] == {Status.SUCCESS}
+    assert requestor.WARNING == 0xB, "0xBxxx"
+    section = STATEMENT.split("\n### 3.9", 1)[1].split("\n## ", 1)[0]
+    codes = set(re.findall(r"`([a-z-]+)`", section))
+    assert codes <= FAILURES.keys()
+    assert codes >= {*requestor.REJECTIONS.values()}
+
+
+@pytest.mark.parametrize("pair", requestor.REJECTIONS.items(), ids=str)
+def test_each_reason_of_a_rejection_is_named(pair: tuple[tuple[int, int], str]) -> None:
+    (source, reason), code = pair
+    section = " ".join(STATEMENT.split("\n### 3.9", 1)[1].split("\n## ", 1)[0].split())
+    (clause,) = [part for part in section.split(";") if f"{source}, {reason}" in part]
+    assert f"`{code}`" in clause
+
+
+def test_security_is_told_as_it_is() -> None:
+    security = STATEMENT.split("\n## 6 Security", 1)[1]
+    assert "3.8" in security
+    assert "TLS" in security.split("DIMSE", 1)[1]

@@ -17,8 +17,10 @@ from dicomweb_client import DICOMwebClient
 from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
+from sqlalchemy import select
 from yarl import URL
 
+from dicom import index
 from dicom.ports import Scope
 from dicom.sandbox import Sandbox
 from tests.dicom.builders import (
@@ -411,6 +413,87 @@ async def test_the_same_study_of_two_hospitals_is_two_studies(web: DicomWeb) -> 
         assert study["00201208"]["Value"] == [1]
         async with web.http.get(f"{web.root}{INSTANCE}/frames/1") as answer:
             assert bytes([pixel]) * 8192 in await answer.read()
+
+
+# Foreign rows beside ours: the same PatientID, the same Study Instance UID, and more of them.
+OUR_ROWS = {
+    "/studies": 1,
+    "/series": 2,
+    "/instances": 5,
+    f"/studies/{STUDY}/series": 2,
+    f"/studies/{STUDY}/instances": 5,
+}
+THEIR_ROWS = {**OUR_ROWS, "/studies": 4, "/series": 6, "/instances": 12}
+THEIR_ROWS |= {f"/studies/{STUDY}/series": 3, f"/studies/{STUDY}/instances": 9}
+
+
+@pytest_asyncio.fixture
+async def both(web: DicomWeb) -> DicomWeb:
+    """Ours: one study of two series. Theirs: the same study with three series, and three more of the patient."""
+
+    def a_series(number: int, instances: int, study: str = STUDY) -> list[bytes]:
+        uids = {"StudyInstanceUID": study, "SeriesInstanceUID": f"{study}.{number}", "SeriesNumber": number}
+        numbers = range(1, instances + 1)
+        return [
+            a_file(a_dataset(**uids, SOPInstanceUID=f"{study}.{number}.{n}", InstanceNumber=n))
+            for n in numbers
+        ]
+
+    theirs = [a_series(1, 4), a_series(2, 3), a_series(3, 2)]
+    theirs += [a_series(1, 1, f"2.25.77{n}") for n in range(3)]
+    for owner, files in (
+        (OURS, [*a_series(1, 3), *a_series(2, 2)]),
+        (THEIRS, [one for s in theirs for one in s]),
+    ):
+        web.site.readable = Scope(owner, None, may_store=True)
+        await stored(web, *files)
+    return web
+
+
+async def its_study(web: DicomWeb, owner: int) -> int:
+    found = select(index.studies.c.id).where(
+        index.studies.c.owner_id == owner, index.studies.c.study_uid == STUDY
+    )
+    return int((await web.site.rows(found))[0].id)
+
+
+@pytest.mark.parametrize("path", OUR_ROWS)
+@pytest.mark.parametrize("who", ["ours", "theirs", "granted"])
+async def test_pages_and_their_warning_count_no_foreign_row(both: DicomWeb, path: str, who: str) -> None:
+    owner, own = (THEIRS, THEIR_ROWS[path]) if who == "theirs" else (OURS, OUR_ROWS[path])
+    granted = frozenset({await its_study(both, OURS)}) if who == "granted" else None
+    both.site.readable = Scope(THEIRS if granted else owner, granted, may_store=False)
+    pages: dict[tuple[int, int], tuple[int, bool]] = {}
+    for limit, offset in ((own, 0), (own - 1, 0), (own, 1), (1, own - 1), (own, own), (200, own)):
+        address = f"{both.root}{path}?PatientID=BN0001&limit={limit}&offset={offset}"
+        async with both.http.get(address) as answer:
+            rows = await answer.json(content_type=None)
+            pages[limit, offset] = len(rows), "Warning" in answer.headers
+    assert pages == {
+        (own, 0): (own, False),
+        (own - 1, 0): (own - 1, True),
+        (own, 1): (own - 1, False),
+        (1, own - 1): (1, False),
+        (own, own): (0, False),
+        (200, own): (0, False),
+    }
+
+
+async def test_counts_of_a_study_and_a_patient_count_no_foreign_row(both: DicomWeb) -> None:
+    for scope, series, instances in (
+        (Scope(OURS, None, may_store=False), 2, 5),
+        (Scope(THEIRS, None, may_store=False), 3, 9),
+        (Scope(THEIRS, frozenset({await its_study(both, OURS)}), may_store=False), 2, 5),
+    ):
+        both.site.readable = scope
+        for query in (f"StudyInstanceUID={STUDY}", f"StudyInstanceUID={STUDY}&includefield=all"):
+            (study,) = await both.json(f"/studies?PatientID=BN0001&{query}")
+            assert (study["00201206"]["Value"], study["00201208"]["Value"]) == ([series], [instances])
+            # Of the patient QIDO gives no counts (they are of C-FIND at its level, see test_query.py).
+            assert not {"00201200", "00201202", "00201204"} & study.keys()
+        listed = await both.json(f"/studies/{STUDY}/series")
+        assert sum(one["00201209"]["Value"][0] for one in listed) == instances
+        assert {tuple(one["00201208"]["Value"]) for one in listed} == {(instances,)}
 
 
 async def test_storing_again_is_no_failure_but_other_bytes_are(web: DicomWeb) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from dicom import index
 from dicom.ports import Malformed, Scope
 from dicom.query import Level, parse
+from dicom.query.statements import patients
 from server.platform.db import end
 from tests.dicom.builders import a_received
 
@@ -163,3 +164,22 @@ async def test_a_scope_is_the_whole_world_of_a_search(found: Found) -> None:
     assert await found(everything, scope=Scope(OURS, frozenset({1, 4}), False)) == ["A", "D"]
     assert await found(everything, scope=Scope(OURS, frozenset(), False)) == []
     assert await found(everything, scope=Scope(99, None, True)) == []
+
+
+async def test_a_patient_has_as_many_studies_as_our_hospital_knows_of(database_url: str) -> None:
+    engine = create_async_engine(database_url)
+    async with engine.begin() as connection:
+        for number, owner in enumerate((OURS, OURS, THEIRS, THEIRS, THEIRS)):
+            uids: dict[str, Any] = {
+                "study_uid": f"2.25.{number if owner == OURS else number - 2}",  # two are known to both
+                "series_uid": f"2.25.{number}.1",
+                "sop_uid": "2.25.1.1.1",
+            }
+            await index.add_all(connection, owner, [a_received(**uids, patient_id="A")], "stow")
+    counts = {}
+    async with engine.connect() as connection:
+        for owner in (OURS, THEIRS):
+            (row,) = await connection.execute(patients(Scope(owner, None, may_store=False), [], None))
+            counts[owner] = row.patient_id, row.study_count
+    await end(engine)
+    assert counts == {OURS: ("A", 2), THEIRS: ("A", 3)}

@@ -11,6 +11,7 @@ from sqlalchemy.orm.exc import StaleDataError
 import dicom.ports
 from server.platform.errors import Invalid, NotFound, Refusal, Stale, TooLarge, later
 from server.platform.http.context import POLICY, PRINCIPAL, WHAT, Handler, reference, what
+from server.platform.http.headers import is_data
 from server.platform.metrics import observe
 
 log = logging.getLogger(__name__)
@@ -108,7 +109,9 @@ def _answer(request: web.Request, problem: Problem) -> web.Response:
 
 def wants_json(request: web.Request) -> bool:
     """Scripts and API callers get JSON; people get a page."""
-    if request.path.startswith(("/api/", "/dicom-web", "/uploads", "/images", "/signal")):
+    if is_data(request.path) or request.path.startswith(
+        ("/api/", "/dicom-web", "/uploads", "/images", "/signal")
+    ):
         return True
     accept = request.headers.get("Accept", "")
     return "text/html" not in accept and not request.headers.get("HX-Request")

@@ -6,6 +6,7 @@ import type { Drawing } from "./drawing";
 import type { Gestures, Tool } from "./gestures";
 import type { Reading } from "./reading";
 import type { Point } from "./state";
+import { draggedVoi } from "./window";
 
 export class Hands implements Gestures {
   tool: Tool = matchMedia("(pointer: coarse)").matches ? "scroll" : "window";
@@ -14,6 +15,7 @@ export class Hands implements Gestures {
   pointer: Point | null = null;
   /** Where scrolling goes: images that way are loaded first. */
   direction: 1 | -1 = 1;
+  private windowRest: Point = [0, 0]; // of dragging that made no whole step yet
 
   constructor(
     private readonly reading: Reading,
@@ -30,10 +32,9 @@ export class Hands implements Gestures {
   windowBy(dx: number, dy: number): void {
     const { voi } = this.reading.model;
     if (!voi) return;
-    // A drag across a wide window is to move it faster than one across a narrow one.
-    const step = Math.max(0.05, voi[1] / 400);
-    const rounded = (value: number) => (voi[1] > 20 ? Math.round(value) : Math.round(value * 10) / 10);
-    this.reading.act(() => this.reading.window([rounded(voi[0] + dy * step), Math.max(1, rounded(voi[1] + dx * step)), voi[2]]));
+    const dragged = draggedVoi(voi, [dx, dy], this.windowRest);
+    this.windowRest = dragged.rest;
+    this.reading.act(() => this.reading.window(dragged.voi));
   }
 
   pan(by: Point): void {

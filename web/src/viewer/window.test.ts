@@ -4,7 +4,8 @@ import type { VoiLut } from "./manifest";
 import { Model } from "./model";
 import { aFrame, aManifest, anImage, aSeries, aSlice } from "./builders";
 import { renderNative } from "./paint";
-import { defaultVoi, fullVoi, greyTable } from "./window";
+import type { Point, Voi } from "./state";
+import { defaultVoi, draggedVoi, fullVoi, greyTable } from "./window";
 import cases from "./window.fixture.json";
 
 interface WindowCase {
@@ -109,5 +110,29 @@ describe("the window as one scrolls", () => {
     expect(model.voi).toEqual([5, 50, 0]);
     model.resetVoi(null);
     expect(model.voi).toEqual([30, 100, 0]);
+  });
+});
+
+describe("dragging the window", () => {
+  const drag = (voi: Voi, moves: number, by: Point): Voi => {
+    let rest: Point = [0, 0];
+    for (let i = 0; i < moves; i++) ({ voi, rest } = draggedVoi(voi, by, rest));
+    return voi;
+  };
+
+  it("gets as far in small moves as in one", () => {
+    const start: Voi = [40, 80, 0];
+    const [center, width] = drag(start, 1, [60, 30]);
+    expect([center, width]).toEqual([46, 92]);
+    const [slowCenter, slowWidth] = drag(start, 60, [1, 0.5]);
+    expect(Math.abs(slowCenter - center)).toBeLessThanOrEqual(1);
+    expect(slowWidth).toBeGreaterThanOrEqual(width); // its steps grow with the width
+    expect(slowWidth).toBeLessThanOrEqual(width + 2);
+  });
+
+  it("keeps steps that can be read, and a width of at least one", () => {
+    expect(drag([5, 10, 1], 3, [0.7, 0])).toEqual([5, 10.1, 1]);
+    expect(drag([40, 80, 0], 50, [-20, 0])[1]).toBe(1);
+    expect(drag(drag([40, 80, 0], 50, [-20, 0]), 40, [1, 0])[1]).toBeGreaterThan(1);
   });
 });

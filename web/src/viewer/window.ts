@@ -3,7 +3,7 @@
 import { later } from "../text";
 import type { FrameFacts, Instance, VoiLut, WindowPreset } from "./manifest";
 import type { Slice } from "./stack";
-import type { Voi } from "./state";
+import type { Point, Voi } from "./state";
 
 /** Grey of 0 to 255 of a value after rescale. */
 export type Curve = (value: number) => number;
@@ -54,6 +54,19 @@ export function curveFor(slice: Slice, luts: Readonly<Record<string, VoiLut>>, v
     const place = isOwn ? value - first : ((value - (center - width / 2)) / width) * greys.length;
     return greys[Math.min(last, Math.max(0, Math.floor(place)))] ?? 0;
   };
+}
+
+/**
+ * The window after a drag of so many CSS pixels, in steps that can be read, and what is left until the next step: a slow
+ * hand gets as far as a quick one.
+ */
+export function draggedVoi(voi: Voi, [dx, dy]: Point, rest: Point): { readonly voi: Voi; readonly rest: Point } {
+  const [center, width, inverted] = voi;
+  // A drag across a wide window is to move it faster than one across a narrow one.
+  const perPx = Math.max(0.05, width / 400);
+  const stepped = (value: number) => (width > 20 ? Math.round(value) : Math.round(value * 10) / 10);
+  const [c, w] = [center + dy * perPx + rest[0], width + dx * perPx + rest[1]];
+  return { voi: [stepped(c), Math.max(1, stepped(w)), inverted], rest: [c - stepped(c), w - stepped(w)] };
 }
 
 /** Grey of every stored value from `min` to `max`. Padding is black, whatever the window. */
