@@ -18,7 +18,7 @@ import { Source } from "./source";
 import type { Progress } from "./source";
 import type { Slice } from "./stack";
 
-const WHOLE_BYTES = 130 * 2 ** 20;
+const WHOLE_BYTES = 64 * 2 ** 20; // with all else a tab under 400 MB: bench/memory.py
 const SMALL_BYTES = 40 * 2 ** 20;
 const SLOW_FRAME_MS = 250;
 const PREVIEW_AFTER_MS = 100;
