@@ -286,7 +286,7 @@ def _sqlite_reader(url: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _connect(dbapi: Any, _record: Any) -> None:
-        for pragma in ("query_only=ON", "busy_timeout=15000"):
+        for pragma in ("query_only=ON", "busy_timeout=60000"):
             dbapi.execute(f"PRAGMA {pragma}")
 
     return engine
@@ -297,7 +297,7 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
     def _connect(dbapi: Any, _record: Any) -> None:
         dbapi.isolation_level = None
         cursor = dbapi.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=15000"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=60000"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
