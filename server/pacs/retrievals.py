@@ -162,9 +162,8 @@ class Retriever:
             Retrieval.state == State.WAITING,
             (Retrieval.state == State.RUNNING) & (Retrieval.claimed_until < now()),
         )
-        async with self._database.system(writes=False) as session:
-            if await session.scalar(select(Retrieval.id).where(due).limit(1)) is None:
-                return None
+        if not await self._database.rows(select(Retrieval.id).where(due).limit(1)):
+            return None
         first = (
             select(Retrieval.id)
             .where(due)

@@ -28,12 +28,8 @@ Ring = Callable[[str, str], Awaitable[None]]
 
 async def deliver(database: Database, ring: Ring) -> int:
     """Send what the outbox holds, oldest first: each at least once, for it is struck off after the sending."""
-    async with database.system(writes=False) as session:
-        waiting = list(
-            await session.scalars(
-                select(Outbox).where(Outbox.sent_at.is_(None)).order_by(Outbox.id).limit(BATCH)
-            )
-        )
+    unsent = select(Outbox.id, Outbox.payload).where(Outbox.sent_at.is_(None))
+    waiting = await database.rows(unsent.order_by(Outbox.id).limit(BATCH))
     for row in waiting:
         for person in row.payload.get("people", ()):
             await ring(f"person:{person}", json.dumps({"id": row.id, "kind": row.payload["kind"]}))
